@@ -42,9 +42,12 @@ type row struct {
 	columns []triggers.Value
 }
 
-// predicate and numeric are event-side programs. A predicate that reads a
-// missing column is false; a numeric then has no value and the event is left
-// out.
+// predicate and numeric are event-side programs. They are safe for concurrent
+// use and do not allocate. In a predicate each leaf (a comparison, a test of a
+// text, a boolean field) that reads a missing column is false, and so is its
+// negation: `not (decision == "block")` does not hold for an event without a
+// decision. A numeric then has no value, nor has it where its result is not a
+// finite number, and the event is left out.
 type (
 	predicate func(*row) bool
 	numeric   func(*row) (float64, bool)
@@ -76,41 +79,54 @@ const (
 )
 
 // slot is one aggregate call, lifted out of its condition. Slots with equal keys
-// are one slot.
+// are one slot. Keys say everything that the slot's state depends on (the
+// signal's type, delay and max_age, the kinds of the fields) and nothing else:
+// equal keys of two Sets are the same window, whatever files they stand in.
 type slot struct {
 	key    string // canonical text of the call, arm included
 	call   string // as written, on one line: for people
+	noun   string // what it measures, for sentences: `p99 of latency_ms`
 	fn     function
 	signal int
-	pred   predicate // nil: every event
-	num    numeric   // nil where the function counts
-	window time.Duration
+	// where is the call's option of that name: an event for which it is false
+	// does not exist for this slot, neither as good nor as bad. nil: every event.
+	where  predicate
+	pred   predicate     // nil: every event (and with bad >= 0, where it is always nil)
+	num    numeric       // nil where the function counts
+	window time.Duration // 0 of fnFiring and fnSeqShare
 	arm    arm
 	q      float64 // of fnQuantile
 	seq    seqOptions
-	min    float64 // fewer samples are INSUFFICIENT
+	min    float64 // fewer samples are INSUFFICIENT; Rule.frame applies it
 	weight int     // column of the row's weight, -1: each event counts once
-	bad    int     // column of the row's bad count, -1: the predicate says
+	// bad is the column of the row's bad count, -1: the predicate says. Where it
+	// is set, weight is too. Only fnShare and fnSeqShare have it.
+	bad int
 	// timeout is how long an alert counts as firing without news (fnFiring).
 	timeout time.Duration
 }
 
 // seqOptions are those of a peek-safe comparison (detection.md §2).
 type seqOptions struct {
-	margin     float64
-	watch      bool // Shiryaev-Roberts restart form; else bake
+	margin     float64 // at least 1; with lower the bound is 1/margin
+	watch      bool    // Shiryaev-Roberts restart form; else bake
 	alpha      float64
-	tick       time.Duration // 0: the group's interval, at least 1 s
+	tick       time.Duration // never 0: the group's interval within 1 s … 60 s unless written
 	lower      bool          // less is worse
 	randomised bool          // the arms are split at random (default)
 }
 
 // frame is what a condition is evaluated on: the reading of every slot, by slot
-// index, with the rule's own minimum applied.
+// index, with the minimums of the slots and of the rule applied to those that
+// the rule reads. Rule.frame and Rule.fill make it, and nothing else does.
 type frame struct {
 	readings []Reading
 	truths   []Truth // of boolean slots (firing, seq_share); Unknown for others
 	minimum  float64 // the rule's min_samples
+
+	// buffers of fill, kept from one evaluation to the next
+	ownReadings []Reading
+	ownTruths   []Truth
 }
 
 // condition is a node of the boolean skeleton. eval is three-valued: a
@@ -159,9 +175,10 @@ type Rule struct {
 	cond     condition
 	source   string // the condition as written
 	values   []value
-	slots    []int // read by cond or values
-	condSlot []int // read by cond
-	instant  bool  // reads alerts: evaluated at once, not only at boundaries
-	summary  *template.Template
+	slots    []int              // read by cond or values, each once, ascending
+	floors   []float64          // beside slots: fewer samples are INSUFFICIENT
+	condSlot []int              // read by cond, each once, in the order of the source
+	instant  bool               // reads alerts: evaluated at once, not only at boundaries
+	summary  *template.Template // rendered by Rule.summarize; nil: none
 	runbook  string
 }

@@ -6,7 +6,6 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // Kind is the kind of a field's value.
@@ -26,6 +25,8 @@ func (k Kind) String() string {
 }
 
 // Value is one field of an event. Num holds a number, or 1 and 0 for a boolean.
+// Str shares the memory of the event's data: clone what is kept for longer than
+// the event (strings.Clone), or a few bytes hold a whole message.
 type Value struct {
 	Kind Kind
 	Num  float64
@@ -41,18 +42,13 @@ type Fields struct{ raw []byte }
 func RawFields(object []byte) Fields { return Fields{raw: object} }
 
 // ParseFields checks that object is a JSON object that Ripcord can read: valid
-// JSON and UTF-8, no key twice at one level, no nesting below one level.
+// JSON and UTF-8, at most MaxFields fields, no key twice, no array, no nesting
+// below one level. The error says what is wrong in one sentence.
 func ParseFields(object []byte) (Fields, error) {
-	if !utf8.Valid(object) {
-		return Fields{}, fmt.Errorf("data is not valid UTF-8")
+	if err := verify(object, false); err != nil {
+		return Fields{}, fmt.Errorf("the data can not be read: %w", err)
 	}
-	if !json.Valid(object) {
-		var v any
-		return Fields{}, fmt.Errorf("data is not valid JSON: %w", json.Unmarshal(object, &v))
-	}
-	s := scanner{buf: object}
-	seen := make(map[string]bool)
-	if err := s.check("", seen); err != nil {
+	if err := checkFields(object); err != nil {
 		return Fields{}, err
 	}
 	return Fields{raw: object}, nil
@@ -77,13 +73,14 @@ func (f Fields) Raw() []byte {
 
 // Each calls fn for every field in the order of the object. The key is only
 // valid during the call: it may point into the object. Each allocates only for
-// strings that hold an escape.
+// strings that hold an escape and for the keys of a nested object. On bytes that
+// are no valid JSON it stops early.
 func (f Fields) Each(fn func(key []byte, v Value)) {
 	if len(f.raw) == 0 {
 		return
 	}
 	s := scanner{buf: f.raw}
-	s.each(fn)
+	s.object(nil, 0, fn)
 }
 
 // Lookup is the field of that name; Missing when there is none.

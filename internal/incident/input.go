@@ -140,8 +140,10 @@ type (
 		Post     Post
 	}
 	// Restarted is the first input after a daemon has taken a target over: a call
-	// that was running is unknown now.
-	Restarted struct{}
+	// that was running is unknown now. Same tells that its writer is known dead,
+	// because this is the same single daemon; the call of another replica is left
+	// alone until its deadline.
+	Restarted struct{ Same bool }
 	// Tick lets deadlines pass. It may come late, early and twice.
 	Tick struct{ World World }
 )

@@ -7,7 +7,8 @@ import (
 )
 
 // Policy is what ripcord.yml says about one target: the ceilings that no rule
-// file can lift.
+// file can lift. A zero guard (Attribution, Cooldown, PerTarget, MaxEventAge,
+// KnownGoodAfter) is no guard; other zeros mean a default.
 type Policy struct {
 	Target string
 	Mode   rules.Mode
@@ -53,3 +54,37 @@ type Rate struct {
 	N   int
 	Per time.Duration
 }
+
+// The defaults of what a Policy leaves out.
+const (
+	defaultExpires = 15 * time.Minute
+	defaultVeto    = 5 * time.Minute
+	defaultWithin  = 5 * time.Minute
+	defaultTimeout = time.Minute
+)
+
+func (p Policy) withDefaults() Policy {
+	p.Quorum = max(p.Quorum, 1)
+	p.Expires = orDefault(p.Expires, defaultExpires)
+	p.Veto = orDefault(p.Veto, defaultVeto)
+	return p
+}
+
+func orDefault(d, def time.Duration) time.Duration {
+	if d <= 0 {
+		return def
+	}
+	return d
+}
+
+// timeout bounds one attempt at a step.
+func (s Stage) timeout(step string) time.Duration {
+	for _, ref := range s.Steps {
+		if ref.ID == step {
+			return orDefault(ref.Timeout, defaultTimeout)
+		}
+	}
+	return defaultTimeout
+}
+
+func (s Stage) within() time.Duration { return orDefault(s.Within, defaultWithin) }

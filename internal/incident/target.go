@@ -94,6 +94,11 @@ type Release struct {
 	Quarantined string `json:"quarantined,omitempty"` // why; empty when it is not
 	// Rollback names the incident that put it in place.
 	Rollback string `json:"rollback,omitempty"`
+	// Cleared is when the last rule that had fired on it resolved.
+	Cleared time.Time `json:"cleared,omitzero"`
+	// Left are the places that a rollback did not move, with what they held: to
+	// see that there again is no news.
+	Left map[string]actions.Revision `json:"left,omitempty"`
 }
 
 // Decided is one answered decision.
@@ -105,10 +110,15 @@ type Decided struct {
 	Incident string    `json:"incident,omitempty"`
 	// Held is the guard's sentence when no incident came of it.
 	Held string `json:"held,omitempty"`
-	// Guard names that guard: mode, freeze, stale, gone, quarantine, cooldown,
+	// Guard names that guard: mode, freeze, stale, gone, answered, cooldown,
 	// budget, fleet.
 	Guard    string `json:"guard,omitempty"`
 	Resolved bool   `json:"resolved,omitempty"`
+	// Until is when that guard may let go.
+	Until time.Time `json:"until,omitzero"`
+	// Answered is the no that people, or their silence, gave to its incident: no
+	// other opens for the rule and the version until it has resolved.
+	Answered string `json:"answered,omitempty"`
 }
 
 // Freeze is a hold on a target, or on the fleet. A zero Until holds until
@@ -131,6 +141,7 @@ type Brief struct {
 	Ended    time.Time `json:"ended"`
 	Severity string    `json:"severity,omitempty"`
 	Verdict  string    `json:"verdict,omitempty"`
+	Acted    bool      `json:"acted,omitempty"` // a call was allowed to be made
 }
 
 // Incident is one finding of ours and what became of it.
@@ -169,6 +180,12 @@ type Incident struct {
 
 	// Deadline is when the present state gives up; zero when it has none.
 	Deadline time.Time `json:"deadline,omitzero"`
+	// Replan is when the plan is asked for again: because none came, or because it
+	// will have expired.
+	Replan time.Time `json:"replan,omitzero"`
+	// Asked is the revision at which people were first asked about the plan: a
+	// message that shows less starts no veto window.
+	Asked int `json:"asked,omitempty"`
 	// Verdict is the last sentence: how it ended.
 	Verdict string `json:"verdict,omitempty"`
 	// Posts are the messages that notifiers have confirmed, by notifier name.
@@ -203,8 +220,16 @@ type Exec struct {
 	Unknown string `json:"unknown,omitempty"`
 	// Done: Execute answered or Verify saw; the place must still be seen at To.
 	Done bool `json:"done,omitempty"`
-	// Retry is when a refused attempt may be tried again.
+	// Retry is when the next attempt may be made: no call is running until then.
 	Retry time.Time `json:"retry,omitzero"`
+	// Began is when the step's first attempt was made.
+	Began time.Time `json:"began,omitzero"`
+	// Until is how long its place is asked before a person must look.
+	Until time.Time `json:"until,omitzero"`
+	// Checks counts the looks since the attempt; Repeats the attempts after one
+	// whose outcome nobody knew.
+	Checks  int `json:"checks,omitempty"`
+	Repeats int `json:"repeats,omitempty"`
 }
 
 // Verify is the wait for the rule's answer after a stage.
@@ -214,6 +239,10 @@ type Verify struct {
 	Better time.Time   `json:"better,omitzero"`
 	Still  rules.Truth `json:"still"`
 	Reason string      `json:"reason,omitempty"`
+	// Paused is since when UNKNOWN has stopped that clock.
+	Paused time.Time `json:"paused,omitzero"`
+	// Rules are the last words of each rule of the incident.
+	Rules map[string]rules.Truth `json:"rules,omitempty"`
 }
 
 // Post is a message that a notifier has confirmed.
