@@ -281,7 +281,8 @@ func (e *Evaluator) Next() time.Time {
 
 // Known is the share of the evaluations of a version, of all rules of a target,
 // that were not UNKNOWN; every boundary up to the last message counts, also those
-// that were skipped because nothing could change. It is -1 when there were none.
+// that were skipped because nothing could change. Rules that compare with a version
+// before it do not count where there is none. It is -1 when there were none.
 // The last 16 versions of a target are remembered.
 func (e *Evaluator) Known(target, version string) float64 {
 	t := e.targets[target]

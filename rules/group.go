@@ -89,6 +89,9 @@ func (g *group) compileCondition(r *Rule, decl *ruleDecl, l *linker) (text strin
 	r.source = strings.TrimSpace(decl.condition.Value)
 	r.condSlot, r.slots = c.read, merge(c.read, nil)
 	r.instant = slices.ContainsFunc(c.read, func(i int) bool { return l.slots[i].fn == fnFiring })
+	r.compares = slices.ContainsFunc(c.read, func(i int) bool {
+		return l.slots[i].fn == fnSeqShare || l.slots[i].arm == armPrevious
+	})
 	g.advise(r, decl, l, e)
 	return text, true
 }

@@ -179,6 +179,7 @@ type Rule struct {
 	floors   []float64          // beside slots: fewer samples are INSUFFICIENT
 	condSlot []int              // read by cond, each once, in the order of the source
 	instant  bool               // reads alerts: evaluated at once, not only at boundaries
+	compares bool               // reads a slot that compares with the version before
 	summary  *template.Template // rendered by Rule.summarize; nil: none
 	runbook  string
 }

@@ -161,12 +161,20 @@ const maxShares = 16
 // account counts the evaluation, and the boundaries since the last one, at which
 // the rule said what it said then.
 func (t *target) account(r *ruleState, truth Truth, now int64) {
+	if t.incomparable(r) {
+		return
+	}
 	k := t.knowledge(t.current)
 	if r.at != 0 {
 		k.add(r.truth, skipped(r, now))
 	}
 	k.add(truth, 1)
 }
+
+// incomparable tells a rule that can not say anything here, however good the data
+// are: it compares with the version before, and there is none. Its UNKNOWN says
+// nothing about how well the version was watched.
+func (t *target) incomparable(r *ruleState) bool { return !t.compared && r.compares }
 
 // skipped is how many boundaries lie between a rule's last evaluation and now.
 func skipped(r *ruleState, now int64) float64 {
@@ -206,7 +214,7 @@ func (t *target) known(version string, now int64) float64 {
 	}
 	if version == t.current {
 		for i := range t.rules {
-			if r := &t.rules[i]; r.at != 0 {
+			if r := &t.rules[i]; r.at != 0 && !t.incomparable(r) {
 				k.add(r.truth, skipped(r, now+1))
 			}
 		}

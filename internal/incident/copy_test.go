@@ -27,6 +27,9 @@ func TestAFloodedTargetStaysSmall(t *testing.T) {
 		s.target = out.State
 	}
 	for i := range 120 {
+		for _, d := range s.target.Decided[max(0, len(s.target.Decided)-12):] {
+			step(Resolve{Verdict: rules.Verdict{At: s.now, Rule: d.Rule, Version: d.Version, State: rules.Resolved, Reason: long}})
+		}
 		version := fmt.Sprintf("%s-%d", strings.Repeat("v", 60), i)
 		s.now = s.now.Add(time.Hour)
 		step(Released{Version: version, At: s.now, Actor: long, Commit: long, Known: 1})
@@ -38,8 +41,10 @@ func TestAFloodedTargetStaysSmall(t *testing.T) {
 	if n := len(s.target.Incident.Decisions); n != maxDecisions {
 		t.Errorf("%d decisions in the incident", n)
 	}
-	if n := len(encode(t, s.target)); n > 200<<10 {
-		t.Errorf("the encoded target has %d KiB", n>>10)
+	n := len(encode(t, s.target))
+	t.Logf("the encoded target has %d KiB", n>>10)
+	if n > 200<<10 {
+		t.Error("that is too much")
 	}
 }
 
