@@ -42,6 +42,9 @@ func (d *document) open(data []byte) *yaml.Node {
 		return nil
 	}
 	d.lines = strings.Split(string(data), "\n")
+	if !d.oneLineBreak() {
+		return nil
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var root yaml.Node
 	if err := decoder.Decode(&root); err != nil {
@@ -61,6 +64,19 @@ func (d *document) open(data []byte) *yaml.Node {
 		return nil
 	}
 	return root.Content[0]
+}
+
+// oneLineBreak refuses the line breaks of YAML that editors do not show as such:
+// lines would have other numbers there, and a comment could end unseen.
+func (d *document) oneLineBreak() bool {
+	for i, line := range d.lines {
+		line = strings.TrimSuffix(line, "\r")
+		if at := strings.IndexAny(line, "\r\u0085\u2028\u2029"); at >= 0 {
+			d.fail(span{i + 1, utf8.RuneCountInString(line[:at]) + 1, 1}, "end lines with LF or CR LF", "a line break that is not seen as one")
+			return false
+		}
+	}
+	return true
 }
 
 func (d *document) failYAML(err error) {

@@ -27,6 +27,9 @@ func Load(sources []Source, opt Options) (*Set, diag.Problems) {
 	}
 	l.refuseSameNames()
 	problems := l.close()
+	for _, g := range l.set.groups {
+		l.set.count += len(g.rules)
+	}
 	if !opt.AnyTarget {
 		for _, target := range opt.Targets {
 			l.set.programs[target] = l.set.link(target)

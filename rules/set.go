@@ -60,6 +60,7 @@ type Set struct {
 	// and the limits of their sources.
 	Hash string
 
+	count    int                 // of rules, in all groups
 	groups   []*group            // in the order of the files
 	byName   map[string][]*group // those that name one target
 	patterns []*group            // the others
@@ -79,17 +80,8 @@ func (s *Set) Rules(target string) []*Rule {
 }
 
 // Count is the number of rules as they stand in the files, whichever targets they
-// are for. It is 0 for a nil Set.
-func (s *Set) Count() int {
-	if s == nil {
-		return 0
-	}
-	n := 0
-	for _, g := range s.groups {
-		n += len(g.rules)
-	}
-	return n
-}
+// are for.
+func (s *Set) Count() int { return s.count }
 
 // Targets lists the targets that have rules, sorted. With Options.AnyTarget
 // those are the ones seen so far.

@@ -55,7 +55,8 @@ func TestIntakeReadsEachShape(t *testing.T) {
 			`s 1 alert t "" ` + zero + ` {target=t}`,
 		},
 		"a binary CloudEvent": {
-			"application/json", `{"target":"t"}`, []string{"Ce-Specversion", "1.0", "Ce-Id", "1", "Ce-Source", "s", "Ce-Type", "payment"},
+			"application/json", `{"target":"t"}`,
+			[]string{"Ce-Specversion", "1.0", "Ce-Id", "1", "Ce-Source", "s", "Ce-Type", "payment"},
 			`s 1 payment t "" ` + zero + ` {target=t}`,
 		},
 	} {

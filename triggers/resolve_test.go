@@ -16,7 +16,8 @@ func TestPlacesAreParsedAsYAMLGivesThem(t *testing.T) {
 	}{
 		"a list of texts": {
 			[]any{"labels.ripcord_target", "annotations.a.b", "data.target"},
-			Places{{Kind: PlaceLabel, Name: "ripcord_target"}, {Kind: PlaceAnnotation, Name: "a.b"}, {Kind: PlaceData, Name: "target"}}, "",
+			Places{{Kind: PlaceLabel, Name: "ripcord_target"}, {Kind: PlaceAnnotation, Name: "a.b"}, {Kind: PlaceData, Name: "target"}},
+			"",
 		},
 		"one text":              {"labels.service", Places{{Kind: PlaceLabel, Name: "service"}}, ""},
 		"a token of a subject":  {map[string]any{"subject_token": 3}, Places{{Kind: PlaceSubject, Token: 3}}, ""},

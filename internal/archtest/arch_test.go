@@ -14,7 +14,8 @@ import (
 
 const module = "github.com/ripcord-dev/ripcord/"
 
-// floors are the packages by height; the first prefix that matches counts. An
+// floors are the packages by height; the first prefix that matches counts, and one
+// that ends in a slash means only what is below it. An
 // import must lead to a lower floor, or be listed in sideways.
 var floors = []struct {
 	prefix string
@@ -28,7 +29,9 @@ var floors = []struct {
 	{"internal/diag", -2},       // the voice of everything that reads files
 	{"internal/crashpoint", -2}, // empty but for the crash tests
 	{"internal/incident", 1},
+	{"internal/streams", 2}, // how streams of NATS are made; used by its adapters
 	{"internal/notify/slack", 3},
+	{"internal/notify/notifytest", 2},
 	{"internal/notify", 1},
 	{"internal/journal/natsjournal", 3},
 	{"internal/journal", 2},
@@ -41,6 +44,7 @@ var floors = []struct {
 	{"triggers/", 3},
 	{"triggers", 0},
 	{"actions/actionstest", 2},
+	{"actions/internal", 2}, // HTTP as the kinds speak it
 	{"actions/", 3},
 	{"actions", 0},
 	{"examples", 3},
@@ -52,11 +56,9 @@ var sideways = map[string]string{
 	"internal/notify > internal/incident":             "a message is made from an incident",
 	"internal/engine > internal/journal":              "the loop writes what it decides",
 	"internal/journal/journaltest > internal/journal": "the suite of the interface",
+	"internal/httpapi > internal/httpapi/client":      "one package of wire types",
 	"internal/cli > internal/app":                     "run is a command",
 	"internal/cli > internal/demo":                    "demo is a command",
-	"internal/httpapi > internal/httpapi/client":      "one package of wire types",
-	"internal/httpapi/client > internal/httpapi":      "one package of wire types",
-	"internal/notify/slack > internal/slackstub":      "tests only",
 }
 
 // forbidden are packages that the pure floors never import, with the reason.
@@ -119,7 +121,8 @@ func TestGroundFloorKeepsToItsLibraries(t *testing.T) {
 
 func floorOf(name string) (int, bool) {
 	for _, f := range floors {
-		if name == strings.TrimSuffix(f.prefix, "/") || strings.HasPrefix(name, strings.TrimSuffix(f.prefix, "/")+"/") {
+		below := strings.HasSuffix(f.prefix, "/")
+		if !below && name == f.prefix || strings.HasPrefix(name, strings.TrimSuffix(f.prefix, "/")+"/") {
 			return f.floor, true
 		}
 	}

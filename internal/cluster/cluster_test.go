@@ -434,7 +434,13 @@ func TestDoorsOfAListeningServer(t *testing.T) {
 	}
 }
 
-// fileToken reads a token as the daemon's configuration does.
+// fileToken reads a token anew at every use, as the daemon's configuration does.
 func fileToken(path string) func() (string, error) {
-	return func() (string, error) { return readToken(path) }
+	return func() (string, error) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return "", fmt.Errorf("read token file: %w", err)
+		}
+		return strings.TrimSpace(string(text)), nil
+	}
 }

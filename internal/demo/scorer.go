@@ -26,7 +26,8 @@ func NewScorer(link string) (*Scorer, error) {
 	return s, s.Reload()
 }
 
-// Reload reads the link again. The release that served before stays warm.
+// Reload reads the link again. The release that served before stays warm, unless
+// this is the way back to the warm one.
 func (s *Scorer) Reload() error {
 	dir, err := filepath.EvalSymlinks(s.link)
 	if err != nil {
@@ -38,7 +39,11 @@ func (s *Scorer) Reload() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if next.Version != s.live.Version {
+	switch next.Version {
+	case s.live.Version:
+	case s.holdback.Version: // a step back: what it leaves gets no more traffic
+		s.live, s.holdback = next, Model{}
+	default:
 		s.live, s.holdback = next, s.live
 	}
 	return nil

@@ -22,6 +22,8 @@ const (
 	maxApprovals = 20
 	maxPosts     = 16
 	maxName      = 200 // of a version
+	maxWho       = 80  // of an actor or a commit
+	entryText    = 1000
 	longText     = 600
 	shortText    = 200
 )

@@ -66,7 +66,7 @@ func (m *move) hold(t trial) {
 		kind = KindRechecked
 	}
 	m.answer(t, Decided{Held: t.held, Guard: t.guard, Until: t.until})
-	m.tell(kind, byRule(t.d.Rule), "%s fired on %s and is held, because %s. It says: %s", t.d.Rule, t.d.Version, t.held, short(t.d.Evidence.Reason, longText))
+	m.tell(kind, byRule(t.d.Rule), "%s fired on %s and is held, because %s. It says: %s", t.d.Rule, t.d.Version, t.held, t.d.Evidence.Reason)
 	if !t.until.IsZero() {
 		m.ask(Reconsider{At: t.until})
 	}
@@ -91,7 +91,7 @@ func (m *move) begin(t trial) {
 	inc.Rule, inc.Trigger, inc.Severity = t.d.Rule, t.d.Trigger, t.d.Severity
 	inc.Decisions = []rules.Decision{bounded(t.d, maxSlots)}
 	m.answer(t, Decided{Incident: inc.ID})
-	m.enter(Open, byRule(t.d.Rule), "%s fired on %s: %s", t.d.Rule, t.d.Version, short(t.d.Evidence.Reason, longText))
+	m.enter(Open, byRule(t.d.Rule), "%s fired on %s: %s", t.d.Rule, t.d.Version, t.d.Evidence.Reason)
 	known, why, ok := m.s.KnownGood(t.d.Version, m.p, m.now)
 	if !ok {
 		m.end(Failed, ripcord, "there is no release to go back to from %s: %s. Roll forward, or name one with ripcord rollback %s --to VERSION", t.d.Version, why, m.p.Target)
@@ -139,7 +139,7 @@ func (m *move) join(t trial) {
 		inc.Decisions = append(inc.Decisions, bounded(t.d, maxSlotsJoined))
 	}
 	inc.Resolved, inc.ResolvedReason = time.Time{}, ""
-	m.note(KindJoined, byRule(t.d.Rule), "%s fired on %s too: %s", t.d.Rule, t.d.Version, short(t.d.Evidence.Reason, longText))
+	m.note(KindJoined, byRule(t.d.Rule), "%s fired on %s too: %s", t.d.Rule, t.d.Version, t.d.Evidence.Reason)
 	if inc.State == Verifying && t.d.Version == inc.To {
 		m.judge(t.d.Rule, rules.True, t.d.Evidence.Reason)
 		return

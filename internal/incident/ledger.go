@@ -191,7 +191,7 @@ func (m *move) released(in Released) error {
 	if cur != nil {
 		at = later(at, cur.Since)
 	}
-	m.add(Release{Version: in.Version, Since: at, Actor: short(in.Actor, shortText), Commit: short(in.Commit, shortText)}, in.Known)
+	m.add(Release{Version: in.Version, Since: at, Actor: short(in.Actor, maxWho), Commit: short(in.Commit, maxWho)}, in.Known)
 	m.tell(KindReleased, byActor(in.Actor), "%s is live since %s%s", in.Version, m.clock(at), m.before())
 	m.overtaken(in.Version)
 	return nil
@@ -201,7 +201,7 @@ func byActor(actor string) string {
 	if actor == "" || actor == ripcord {
 		return ripcord
 	}
-	return "person:" + short(actor, shortText)
+	return "person:" + short(actor, maxWho)
 }
 
 // before tells which release the newest one replaced.
@@ -214,7 +214,7 @@ func (m *move) before() string {
 
 // known fills in what an announcement says about the release that is live.
 func (m *move) known(cur *Release, in Released, at time.Time) {
-	actor, commit := short(in.Actor, shortText), short(in.Commit, shortText)
+	actor, commit := short(in.Actor, maxWho), short(in.Commit, maxWho)
 	news := cur.Assumed || actor != "" && actor != cur.Actor || commit != "" && commit != cur.Commit
 	if !news || in.Actor == ripcord {
 		return

@@ -51,6 +51,7 @@ func newWorld(t *rapid.T) *world {
 	p.Quorum = rapid.IntRange(1, 2).Draw(t, "quorum")
 	p.Mode = rapid.SampledFrom([]rules.Mode{rules.Approve, rules.Veto, rules.Auto, rules.Auto}).Draw(t, "mode")
 	p.Guards.Cooldown = rapid.SampledFrom([]time.Duration{0, 30 * time.Minute}).Draw(t, "cooldown")
+	p.Guards.KnownGoodAfter = rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "known good after")
 	p.Guards.PerTarget.N = rapid.SampledFrom([]int{0, 2}).Draw(t, "budget")
 	p.Stages = p.Stages[rapid.IntRange(0, 1).Draw(t, "first stage"):]
 	w := &world{
@@ -79,13 +80,15 @@ func (w *world) pick(label string, of ...string) string {
 }
 
 func (w *world) event() {
-	switch w.pick("event", "rule", "rule", "recover", "effect", "effect", "effect", "effect", "person", "person", "clock", "clock", "release", "switch", "crash") {
+	if len(w.pending) > 0 && rapid.IntRange(0, 2).Draw(w.t, "work first") > 0 {
+		w.effect(false)
+		return
+	}
+	switch w.pick("event", "rule", "rule", "rule", "recover", "person", "person", "clock", "clock", "release", "switch", "crash") {
 	case "rule":
 		w.rule()
 	case "recover":
 		w.recover()
-	case "effect":
-		w.effect(false)
 	case "person":
 		w.person()
 	case "clock":
@@ -106,7 +109,7 @@ func (w *world) aVersion() string {
 
 func (w *world) rule() {
 	rule, version := w.pick("rule", "blocks", "errors"), w.aVersion()
-	if cur := w.target.Current(); rapid.IntRange(0, 3).Draw(w.t, "live") > 0 {
+	if cur := w.target.Current(); rapid.IntRange(0, 7).Draw(w.t, "live") > 0 {
 		version = cur.Version
 	}
 	if w.pick("kind", "fires", "fires", "resolves") == "resolves" {
@@ -116,7 +119,7 @@ func (w *world) rule() {
 	mode := rapid.SampledFrom([]rules.Mode{rules.Observe, rules.Approve, rules.Veto, rules.Auto, rules.Auto}).Draw(w.t, "rule mode")
 	w.step(Decide{Decision: rules.Decision{
 		ID: rule + "/" + version + "/" + w.pick("episode", "1", "2"), At: w.now, Rule: rule, Mode: mode, Target: "fraud", Version: version,
-		Confirmed: rapid.Bool().Draw(w.t, "confirmed"), Evidence: rules.Evidence{Reason: "worse", Newest: w.now},
+		Confirmed: rapid.IntRange(0, 3).Draw(w.t, "confirmed") > 0, Evidence: rules.Evidence{Reason: "worse", Newest: w.now},
 	}})
 }
 

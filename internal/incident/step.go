@@ -116,14 +116,14 @@ func (p Person) by() string { return "person:" + p.Name }
 
 // tell writes an entry of no incident.
 func (m *move) tell(kind, by, format string, args ...any) {
-	m.entries = append(m.entries, Entry{At: m.now, Kind: kind, By: by, Text: fmt.Sprintf(format, args...)})
+	m.entries = append(m.entries, Entry{At: m.now, Kind: kind, By: by, Text: short(fmt.Sprintf(format, args...), entryText)})
 }
 
 // note writes an entry of the incident; each that people see counts as a
 // revision of it.
 func (m *move) note(kind, by, format string, args ...any) {
 	inc := m.s.Incident
-	entry := Entry{At: m.now, Kind: kind, Incident: inc.ID, By: by, Text: fmt.Sprintf(format, args...)}
+	entry := Entry{At: m.now, Kind: kind, Incident: inc.ID, By: by, Text: short(fmt.Sprintf(format, args...), entryText)}
 	if !entry.Quiet() {
 		inc.Revision++
 	}
