@@ -194,6 +194,7 @@ func (m *move) moving(x *Exec, how, text string) {
 
 // lost hands a step to a person.
 func (m *move) lost(x *Exec, why string) {
+	m.condemn()
 	m.end(UnknownState, ripcord, "nobody can say what %s did after %s: %s%s. Look at its place, then retry or close", m.stepID(x), counted(x.Attempt, "attempt"), why, m.stepsDone())
 }
 
@@ -245,6 +246,7 @@ func (m *move) proceed(x Exec, w World) {
 // stepDone goes on with the next step, or to the rules' verdict.
 func (m *move) stepDone(x *Exec, w World) {
 	inc := m.s.Incident
+	m.condemn()
 	if x.Step+1 < len(inc.Plan.Steps) {
 		m.proceed(Exec{Step: x.Step + 1}, w)
 		return

@@ -268,14 +268,14 @@ func (m *move) overtaken(version string) {
 	running := ""
 	if x := inc.Exec; inc.State == Executing && x != nil && x.Retry.IsZero() {
 		running = "; a call was under way and may still move its place"
+		m.condemn()
 	}
 	m.end(Superseded, ripcord, "%s is gone: somebody else has put %s in place%s", bad, version, running)
 }
 
-// record writes our own act into the ledger and the bad version into quarantine.
+// record writes our own act into the ledger.
 func (m *move) record() {
 	inc := m.s.Incident
-	m.quarantineAll(inc.Version, "rolled back by "+inc.ID)
 	if cur := m.s.Current(); cur == nil || cur.Version != inc.To {
 		r := Release{Version: inc.To, Since: m.now, Actor: ripcord, Rollback: inc.ID, Revisions: m.s.revisions(inc.To)}
 		if cur != nil {
@@ -300,6 +300,14 @@ func nonempty(m map[string]actions.Revision) map[string]actions.Revision {
 		return nil
 	}
 	return m
+}
+
+// condemn puts the incident's bad version into quarantine, as soon as any place
+// has moved away from it or may have: whatever becomes of the incident, nobody
+// goes back there unknowingly.
+func (m *move) condemn() {
+	inc := m.s.Incident
+	m.quarantineAll(inc.Version, "rolled back by "+inc.ID)
 }
 
 func (m *move) quarantineAll(version, why string) {
