@@ -13,7 +13,8 @@ func (r *Rule) frame(all []Reading, truths []Truth) *frame { return r.fill(new(f
 // minimum is applied: a reading of the rule with fewer samples than its slot's
 // minimum or the rule's min_samples becomes INSUFFICIENT, with the reason, and
 // its truth UNKNOWN. Of seq_share the samples of the judged arm count. Alerts
-// (firing) are no samples and have no minimum.
+// (firing) are no samples and have no minimum. What only the rule's values read
+// is shown and decides nothing: one sample is enough for it.
 //
 // all and truths are not changed. f may share them, and is valid until they
 // change or f is filled again.
@@ -42,8 +43,12 @@ func (r *Rule) fill(f *frame, all []Reading, truths []Truth) *frame {
 func (r *Rule) floorsOf(slots []*slot) []float64 {
 	floors := make([]float64, len(r.slots))
 	for i, index := range r.slots {
-		if s := slots[index]; s.fn != fnFiring {
+		switch s := slots[index]; {
+		case s.fn == fnFiring:
+		case slices.Contains(r.condSlot, index):
 			floors[i] = max(s.min, r.MinSamples)
+		default:
+			floors[i] = 1 // it is shown beside the evidence and decides nothing
 		}
 	}
 	return floors

@@ -113,7 +113,7 @@ func checkStoryRules(t *testing.T, p *program) {
 	if diff := cmp.Diff(seqOptions{margin: 1.5, alpha: 0.001, tick: 5 * time.Second, randomised: true}, seq, cmp.AllowUnexported(seqOptions{})); diff != "" {
 		t.Errorf("seq_share's options (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]float64{100, 100, 100}, blocks.floors); diff != "" {
+	if diff := cmp.Diff([]float64{100, 1, 1}, blocks.floors); diff != "" {
 		t.Errorf("min_samples and the functions' own minimums (-want +got):\n%s", diff)
 	}
 	if latency.For != 30*time.Second || latency.KeepFiring != 2*time.Minute || latency.Mode != Approve || latency.Severity != "warning" || latency.instant {

@@ -34,8 +34,11 @@ type Tally struct {
 	// Legit and Blocked count the legitimate payments, and those of them that
 	// were blocked, by the version that answered.
 	Legit, Blocked map[string]int
-	// First and Last are when a version first and last answered.
-	First, Last map[string]time.Time
+	// First is when a version first answered.
+	First map[string]time.Time
+	// Healthy is when the live place first answered with the old version again: a
+	// payment that is not held back, after v42 had served.
+	Healthy time.Time
 	// Recent is the share of the last second's legitimate payments that were
 	// blocked.
 	Recent float64
@@ -180,14 +183,17 @@ func (f *Front) count(o outcome) {
 	defer f.mu.Unlock()
 	t := &f.tally
 	if t.Legit == nil {
-		*t = Tally{Legit: map[string]int{}, Blocked: map[string]int{}, First: map[string]time.Time{}, Last: map[string]time.Time{}}
+		*t = Tally{Legit: map[string]int{}, Blocked: map[string]int{}, First: map[string]time.Time{}}
 	}
 	v := o.answer.Version
 	t.Payments++
 	if t.First[v].IsZero() {
 		t.First[v] = o.at
 	}
-	t.Last[v] = o.at
+	bad := !t.First[modelV42.Version].IsZero()
+	if bad && v == modelV41.Version && t.Healthy.IsZero() && !heldBack(o.payment.ID) {
+		t.Healthy = o.at
+	}
 	if o.payment.Fraud {
 		return
 	}
@@ -209,7 +215,7 @@ func (f *Front) Tally() Tally {
 	defer f.mu.Unlock()
 	t := f.tally
 	t.Legit, t.Blocked = maps.Clone(t.Legit), maps.Clone(t.Blocked)
-	t.First, t.Last = maps.Clone(t.First), maps.Clone(t.Last)
+	t.First = maps.Clone(t.First)
 	for _, blocked := range f.recent {
 		t.Recent += float64(blocked) / float64(len(f.recent))
 	}

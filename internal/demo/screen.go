@@ -121,13 +121,13 @@ func wrapKeep(line string, n int) []string {
 func (s *Screen) figures(r Report, t Tally) {
 	seconds := func(ms int64) string {
 		if ms < 0 {
-			return "-"
+			return "    -"
 		}
 		return fmt.Sprintf("%5.1f s", float64(ms)/1000)
 	}
 	between := func(a, b int64) string {
 		if a < 0 || b < 0 {
-			return "-"
+			return "    -"
 		}
 		return seconds(b - a)
 	}
@@ -154,7 +154,7 @@ func (s *Screen) whereToLook(w World, place SlackPlace) {
 	s.say("  the rule       %s/fraud-scorer.rules.yml", w.Dir)
 	s.say("  the daemon     %s/ripcord.yml, its log %s/ripcord.log", w.Dir, w.Dir)
 	s.say("  the releases   %s/releases: compare the two model.json", w.Dir)
-	s.say("  the journal    make demo KEEP=1 stays up; then: RIPCORD_URL=http://%s bin/ripcord journal export", w.WebAddr)
+	s.say("  the journal    make demo KEEP=1 stays up, and says how to read it")
 	if !place.Real {
 		s.say("  your Slack     set SLACK_BOT_TOKEN, SLACK_SIGNING_SECRET and SLACK_CHANNEL")
 	}

@@ -71,7 +71,8 @@ func Play(ctx context.Context, opts Options) (Report, error) {
 	s.screen.figures(report, s.front.Tally())
 	s.screen.whereToLook(s.world, s.slack)
 	if opts.Keep {
-		s.screen.say("still up; press Ctrl-C to end")
+		s.screen.say("  still up: export RIPCORD_URL=http://%s", s.world.WebAddr)
+		s.screen.say("  then: bin/ripcord targets fraud-scorer, show %s, journal verify, journal export; Ctrl-C ends", report.Incident)
 		<-ctx.Done()
 	}
 	if !report.Recovered {
@@ -160,13 +161,13 @@ func (s *stage) note(r *Report, live time.Time, e incident.Entry) {
 	}
 }
 
-// measure takes from the front what the customers saw: the last answer of the bad
-// release, and how many legitimate payments it blocked.
+// measure takes from the front what the customers saw: the first answer of the old
+// release to a payment that v42 had taken, and how many legitimate payments it blocked.
 func (s *stage) measure(ctx context.Context, r *Report, live time.Time) {
 	tally := s.front.Tally()
 	r.Blocked = tally.Blocked[modelV42.Version]
-	if r.Recovered {
-		r.HealthyMS = tally.Last[modelV42.Version].Sub(live).Milliseconds()
+	if !tally.Healthy.IsZero() {
+		r.HealthyMS = tally.Healthy.Sub(live).Milliseconds()
 	}
 	if s.stub != nil {
 		asked, cancel := context.WithTimeout(ctx, time.Second)
