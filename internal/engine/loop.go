@@ -25,6 +25,9 @@ type loop struct {
 	head   journal.Head
 	state  incident.Target
 	work   sync.WaitGroup // effects under way
+	// unsure: a record may be in the journal whose effects were never begun. What
+	// it asked for is found out as after a restart.
+	unsure bool
 
 	mu     sync.Mutex
 	seen   incident.Target // a copy of state for readers
@@ -272,6 +275,12 @@ func (l *loop) commit(ctx, life context.Context, in incident.Input) (incident.Ou
 			if err := l.ready(); err != nil {
 				return incident.Outcome{}, err
 			}
+			if l.unsure {
+				l.unsure = false
+				if _, err := l.commit(ctx, life, incident.Restarted{Same: true}); err != nil {
+					return incident.Outcome{}, err
+				}
+			}
 		}
 		now := time.Now().UTC()
 		filled := l.engine.withWorld(ctx, l.policy, l.state, in, now)
@@ -291,6 +300,7 @@ func (l *loop) commit(ctx, life context.Context, in incident.Input) (incident.Ou
 				return incident.Outcome{}, fmt.Errorf("%w: %w", journal.ErrUnavailable, err)
 			}
 		default:
+			l.unsure = true
 			l.setStatus(err)
 			return incident.Outcome{}, err
 		}

@@ -157,6 +157,7 @@ func (m *move) confirm(d rules.Decision, w World) {
 	if i < 0 || inc.Decisions[i].Confirmed {
 		return
 	}
+	waited := inc.Mode > rules.Approve && inc.confirmed() == nil
 	slots := maxSlots
 	if i > 0 {
 		slots = maxSlotsJoined
@@ -164,7 +165,7 @@ func (m *move) confirm(d rules.Decision, w World) {
 	inc.Decisions[i] = bounded(d, slots)
 	m.note(KindConfirmed, byRule(d.Rule), "%s on %s is confirmed: %s", d.Rule, d.Version, orText(d.Confirmation, "a live holdback says so"))
 	t := m.try(d, w, nil)
-	if t.guard != "" && inc.Mode > rules.Approve {
+	if t.guard != "" && waited {
 		m.lower("%s", t.held)
 		m.note(KindAsking, ripcord, "people decide, because %s", t.held)
 	}

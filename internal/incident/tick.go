@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/ripcord-dev/ripcord/rules"
 )
 
 // Deadline is the earliest time at which a Tick has work to do; zero when none
@@ -88,6 +90,8 @@ func (m *move) unopposed(w World) {
 	inc := m.s.Incident
 	why := m.halted(w)
 	switch {
+	case inc.Mode < rules.Veto:
+		why = orText(inc.Ceiling, "the mode is "+inc.Mode.String())
 	case !inc.Resolved.IsZero():
 		why = fmt.Sprintf("%s resolved at %s", inc.Rule, m.clock(inc.Resolved))
 	case !inc.Plan.Expires.IsZero() && !m.now.Before(inc.Plan.Expires):
