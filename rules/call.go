@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr/ast"
+
 	"github.com/ripcord-dev/ripcord/triggers"
 )
 

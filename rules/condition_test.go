@@ -131,22 +131,26 @@ func TestExplanationsHoldTheNumbers(t *testing.T) {
 		{
 			"a sequential test shows both arms and its evidence", `seq_share(p, decision == "block", {margin: 1.5})`,
 			[]Reading{{Value: 0.4, N: 120, Previous: 0.005, NPrev: 12000, LogE: 9.12345, Need: 6.9077}},
-			[]Truth{True}, `share of p with decision == "block" is 40 % (n 120), worse than 1.5 times the 0.5 % before (n 12,000): log e 9.123 of 6.908`,
+			[]Truth{True},
+			`share of p with decision == "block" is 40 % (n 120), worse than 1.5 times the 0.5 % before (n 12,000): log e 9.123 of 6.908`,
 		},
 		{
 			"the kernel's own sentence goes before", `seq_share(p, decision == "block")`,
 			[]Reading{{Value: 0.4, N: 120, Reason: "the kernel says so"}},
-			[]Truth{True}, "the kernel says so",
+			[]Truth{True},
+			"the kernel says so",
 		},
 		{
 			"alerts are counted", `firing(alerts, alertname == "High")`,
 			[]Reading{{N: 2}},
-			[]Truth{True}, `2 alerts fire in alerts with alertname == "High"`,
+			[]Truth{True},
+			`2 alerts fire in alerts with alertname == "High"`,
 		},
 		{
 			"no alert", `firing(alerts)`,
 			[]Reading{{N: 0}},
-			[]Truth{False}, "no alert fires in alerts",
+			[]Truth{False},
+			"no alert fires in alerts",
 		},
 	}
 	for _, tt := range tests {

@@ -8,8 +8,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/ripcord-dev/ripcord/internal/diag"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/ripcord-dev/ripcord/internal/diag"
 )
 
 // maxFile is how large a rule file may be.

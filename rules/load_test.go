@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/ripcord-dev/ripcord/internal/diag"
 	"github.com/ripcord-dev/ripcord/triggers"
 )

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
+
 	"github.com/ripcord-dev/ripcord/triggers"
 )
 
@@ -47,8 +48,10 @@ func (c *eventSide) operand(n ast.Node) (operand, bool) {
 	case *ast.FloatNode:
 		return literalNumber(n.Value), true
 	case *ast.StringNode:
-		return operand{kind: triggers.String, text: strconv.Quote(n.Value), column: -1, literal: true,
-			value: triggers.Value{Kind: triggers.String, Str: n.Value}}, true
+		return operand{
+			kind: triggers.String, text: strconv.Quote(n.Value), column: -1, literal: true,
+			value: triggers.Value{Kind: triggers.String, Str: n.Value},
+		}, true
 	case *ast.BoolNode:
 		o := operand{kind: triggers.Bool, text: strconv.FormatBool(n.Value), column: -1, literal: true, value: triggers.Value{Kind: triggers.Bool}}
 		if n.Value {

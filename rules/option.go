@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr/ast"
+
 	"github.com/ripcord-dev/ripcord/triggers"
 )
 

@@ -7,8 +7,9 @@ import (
 	"testing"
 
 	"github.com/expr-lang/expr"
-	"github.com/ripcord-dev/ripcord/triggers"
 	"pgregory.net/rapid"
+
+	"github.com/ripcord-dev/ripcord/triggers"
 )
 
 const eventSignals = `signals:

@@ -68,6 +68,7 @@ func twinState(history []Truth, hold, keep int) State {
 			if history[i] == False && runBefore(history, i, False) >= keep {
 				state = Inactive
 			}
+		case Resolved, Insufficient, Stale: // the twin is never in these
 		}
 		if state == Pending && history[i] == True && trueTime(history[start:i+1]) >= hold {
 			state = Firing

@@ -5,8 +5,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ripcord-dev/ripcord/triggers"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/ripcord-dev/ripcord/triggers"
 )
 
 // The limits of what a rule file may ask for.

@@ -103,6 +103,7 @@ func (t *target) stepFalse(r *ruleState, now int64) int64 {
 		t.verdict(r, Resolved, now, t.reason(r))
 		r.become(Inactive, now)
 		r.clear = 0
+	case Inactive, Resolved, Insufficient, Stale:
 	}
 	return never
 }

@@ -30,8 +30,9 @@ func newStore(s *slot, since int64) store {
 		return store{quantiles: window.NewQuantiles(s.window), since: since}
 	case fnSeqShare:
 		return store{sums: window.NewSums(seqHistory), since: since}
+	default:
+		return store{sums: window.NewSums(s.window), since: since}
 	}
-	return store{sums: window.NewSums(s.window), since: since}
 }
 
 // add files a sample of time t into the window that ends at end.
@@ -77,8 +78,9 @@ func tallied(s *slot, t window.Tally) float64 {
 		return t.Sum
 	case fnAvg:
 		return t.Sum / t.N
+	default:
+		return t.Bad / t.N
 	}
-	return t.Bad / t.N
 }
 
 // change is the earliest end at which read gives something else, if nothing comes.

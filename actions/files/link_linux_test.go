@@ -149,8 +149,11 @@ func TestPlanRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, actions.Revision{}, "no directory"},
-		"a release that was changed since": {func(t *testing.T, p *place) { t.Helper(); p.write(t, "releases/v1/model.bin", "other weights") },
-			actions.Revision{Rev: "v1", Digest: "sha256:aaaa"}, "not what it was"},
+		"a release that was changed since": {
+			func(t *testing.T, p *place) { t.Helper(); p.write(t, "releases/v1/model.bin", "other weights") },
+			actions.Revision{Rev: "v1", Digest: "sha256:aaaa"},
+			"not what it was",
+		},
 		"a ledger that has another release for it": {func(*testing.T, *place) {}, actions.Revision{Rev: "v0"}, "v0"},
 		"a ledger that leads out":                  {func(*testing.T, *place) {}, actions.Revision{Rev: "../v1"}, "no name"},
 	} {

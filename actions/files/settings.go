@@ -123,8 +123,9 @@ func signalOf(name string) (unix.Signal, error) {
 	switch s := unix.SignalNum("SIG" + strings.TrimPrefix(strings.ToUpper(name), "SIG")); s {
 	case unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2, unix.SIGWINCH, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM:
 		return s, nil
+	default:
+		return 0, fmt.Errorf("reload.signal %q: use HUP, USR1, USR2, WINCH, INT, QUIT or TERM", name)
 	}
-	return 0, fmt.Errorf("reload.signal %q: use HUP, USR1, USR2, WINCH, INT, QUIT or TERM", name)
 }
 
 func (b *servedBlock) build(dir string) (*served, error) {

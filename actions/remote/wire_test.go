@@ -74,8 +74,11 @@ func TestReadPlan(t *testing.T) {
 
 func TestAServerCannotPromiseMoreThanItsSettings(t *testing.T) {
 	for _, c := range []struct{ server, settings, want actions.Class }{
-		{"A", actions.ClassB, actions.ClassB}, {"C", actions.ClassB, actions.ClassC},
-		{"A", actions.ClassC, actions.ClassC}, {"", actions.ClassB, actions.ClassB}, {"A", actions.ClassA, actions.ClassA},
+		{"A", actions.ClassB, actions.ClassB},
+		{"C", actions.ClassB, actions.ClassC},
+		{"A", actions.ClassC, actions.ClassC},
+		{"", actions.ClassB, actions.ClassB},
+		{"A", actions.ClassA, actions.ClassA},
 	} {
 		client := New(Config{Kind: "webhook", Place: "https://h/", Class: c.settings}, nil)
 		s := client.adopt(actions.Step{Kind: "kubernetes/workload", Class: c.server}, actions.Request{StepID: "s/0"})

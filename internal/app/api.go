@@ -17,6 +17,7 @@ import (
 	"github.com/ripcord-dev/ripcord/internal/journal"
 	"github.com/ripcord-dev/ripcord/triggers"
 	"github.com/ripcord-dev/ripcord/triggers/deadletter"
+	"github.com/ripcord-dev/ripcord/triggers/foreign"
 	"github.com/ripcord-dev/ripcord/triggers/httpin"
 )
 
@@ -42,6 +43,27 @@ func (d *daemon) buildAPI() (http.Handler, error) {
 		Ingest: intake.Events(), Alertmanager: intake.Alertmanager(), Slack: d.slackDoor(),
 		Gatherer: d.registry, Registerer: d.registry, Logger: d.log,
 	}), nil
+}
+
+// buildForeign makes the readers of streams that were not made for Ripcord.
+func (d *daemon) buildForeign() {
+	for _, s := range d.cfg.Sources {
+		if s.Kind != config.SourceNATS {
+			continue
+		}
+		var places triggers.Places
+		if s.Target.SubjectToken > 0 {
+			places = triggers.Places{{Kind: triggers.PlaceSubject, Token: s.Target.SubjectToken}}
+		}
+		for _, field := range s.Target.Fields {
+			places = append(places, triggers.Place{Kind: triggers.PlaceData, Name: field})
+		}
+		d.foreign = append(d.foreign, foreign.New(foreign.Config{
+			JS: d.cluster.JetStream(), Subject: s.Subject, KnownTarget: d.cfg.KnownTarget,
+			Shape: triggers.Foreign{Name: s.Name, Type: s.Type, Target: places, Version: s.Version, Time: s.Time},
+			Sink:  d.publishAll, DeadLetter: d.letters.Put, Logger: d.log,
+		}))
+	}
 }
 
 // alertSources are the configured Alertmanagers.
@@ -139,6 +161,11 @@ func (d *daemon) ready() []error {
 	}
 	if err := d.rules.warning(); err != nil {
 		reasons = append(reasons, httpapi.Warning{Text: err.Error()})
+	}
+	for _, s := range d.foreign {
+		if err := s.Health(); err != nil {
+			reasons = append(reasons, httpapi.Warning{Text: err.Error()})
+		}
 	}
 	for _, s := range d.slacks {
 		if err := s.Health(); err != nil {

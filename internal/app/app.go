@@ -26,6 +26,7 @@ import (
 	"github.com/ripcord-dev/ripcord/internal/journal/natsjournal"
 	"github.com/ripcord-dev/ripcord/rules"
 	"github.com/ripcord-dev/ripcord/triggers/deadletter"
+	"github.com/ripcord-dev/ripcord/triggers/foreign"
 	"github.com/ripcord-dev/ripcord/triggers/jetstream"
 )
 
@@ -51,6 +52,7 @@ type daemon struct {
 	worker  *engine.Worker
 	reader  *jetstream.Reader
 	letters *deadletter.Box
+	foreign []*foreign.Source
 	slacks  []*slackNotifier
 	server  *http.Server
 }
@@ -107,6 +109,7 @@ func (d *daemon) build(ctx context.Context) error {
 		return err
 	}
 	d.buildReader()
+	d.buildForeign()
 	handler, err := d.buildAPI()
 	if err != nil {
 		d.cluster.Close()
@@ -195,6 +198,9 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 	group.Go(func() error { return ended(inner, d.engine.Run(inner)) })
 	group.Go(func() error { return ended(inner, d.reader.Run(inner, d.handle)) })
 	group.Go(func() error { return ended(inner, d.rules.watch(inner)) })
+	for _, s := range d.foreign {
+		group.Go(func() error { return s.Run(inner) })
+	}
 	for _, s := range d.slacks {
 		group.Go(func() error { return ended(inner, engine.Outbox{Journal: d.journal, Notifier: s}.Run(inner)) })
 	}

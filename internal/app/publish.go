@@ -29,11 +29,24 @@ func (d *daemon) publishOne(ctx context.Context, ev triggers.Event) error {
 	return d.publish(ctx, triggers.Subject(ev.Type, ev.Target), header, ev.Source+"/"+ev.ID, triggers.Encode(ev))
 }
 
+// maxBatch bounds a message of several events, in bytes.
+const maxBatch = 200 << 10
+
+// publishAll stores events, those of one type and target together, in their order.
 func (d *daemon) publishAll(ctx context.Context, events []triggers.Event) error {
-	for _, ev := range events {
-		if err := d.publishOne(ctx, ev); err != nil {
+	header := map[string][]string{"Content-Type": {triggers.ContentEventBatch}}
+	for len(events) > 0 {
+		subject := triggers.Subject(events[0].Type, events[0].Target)
+		body := append([]byte{'['}, triggers.Encode(events[0])...)
+		n := 1
+		for n < len(events) && triggers.Subject(events[n].Type, events[n].Target) == subject && len(body) < maxBatch/2 {
+			body = triggers.AppendEvent(append(body, ','), events[n])
+			n++
+		}
+		if err := d.publish(ctx, subject, header, "", append(body, ']')); err != nil {
 			return err
 		}
+		events = events[n:]
 	}
 	return nil
 }

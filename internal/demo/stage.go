@@ -2,6 +2,7 @@ package demo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -202,7 +203,7 @@ func (s *stage) startDaemon(ctx context.Context, env []string) error {
 func (s *stage) guard(ended chan error) {
 	end := <-ended
 	ended <- end
-	s.fail(fmt.Errorf("the daemon has ended (%v): see %s", end, s.logPath()))
+	s.fail(fmt.Errorf("the daemon has ended, see %s: %w", s.logPath(), cmp.Or(end, errors.New("exit status 0"))))
 }
 
 func (s *stage) stopDaemon(ended chan error) {

@@ -201,7 +201,7 @@ func (w *world) execute(e Execute, well bool) {
 			failed(actions.Drift)
 			return
 		}
-		w.write(e.Attempt.Key, step)
+		w.write(e, step)
 	}
 	switch fate {
 	case "lost after":
@@ -212,16 +212,24 @@ func (w *world) execute(e Execute, well bool) {
 	}
 }
 
-// write is I6, I7 and I8 from the oracle's side.
-func (w *world) write(key string, step actions.Step) {
-	next := write{key: key, step: step.ID, from: step.From.Rev, to: step.To.Rev}
+// write is I6, I7 and I8 from the oracle's side. A place that something else left
+// where no release is (half of an act that failed) may be brought back there by
+// a command; a version that was judged may not.
+func (w *world) write(e Execute, step actions.Step) {
+	next := write{key: e.Attempt.Key, step: step.ID, from: step.From.Rev, to: step.To.Rev}
+	if next.to != e.Plan.To {
+		w.t.Fatalf("%s goes to %s, its plan to %s", next.key, next.to, e.Plan.To)
+	}
+	w.places[step.ID] = next.to
+	if next.from != e.Plan.From {
+		return
+	}
 	for _, past := range w.writes {
 		if !w.lifted && past.step == next.step && past.from == next.to && past.to == next.from {
 			w.t.Fatalf("%s toggles: %s → %s after %s → %s", step.ID, next.from, next.to, past.from, past.to)
 		}
 	}
 	w.writes = append(w.writes, next)
-	w.places[step.ID] = step.To.Rev
 }
 
 func (w *world) check(e Check, well bool) {

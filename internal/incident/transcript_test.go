@@ -208,9 +208,13 @@ func (s *story) ledger() string {
 			name, text string
 			on         bool
 		}{
-			{"until", s.clock(r.Until), !r.Until.IsZero()}, {"assumed", "", r.Assumed}, {"fired", s.clock(r.Fired), !r.Fired.IsZero()},
-			{"cleared", s.clock(r.Cleared), !r.Cleared.IsZero()}, {"actor", r.Actor, r.Actor != ""},
-			{"rollback", r.Rollback, r.Rollback != ""}, {"quarantined:", r.Quarantined, r.Quarantined != ""},
+			{"until", s.clock(r.Until), !r.Until.IsZero()},
+			{"assumed", "", r.Assumed},
+			{"fired", s.clock(r.Fired), !r.Fired.IsZero()},
+			{"cleared", s.clock(r.Cleared), !r.Cleared.IsZero()},
+			{"actor", r.Actor, r.Actor != ""},
+			{"rollback", r.Rollback, r.Rollback != ""},
+			{"quarantined:", r.Quarantined, r.Quarantined != ""},
 			{"left", fmt.Sprint(r.Left), len(r.Left) > 0},
 		} {
 			if note.on {

@@ -2,10 +2,9 @@ package slackstub
 
 import (
 	"context"
+	"net/http"
 	"strconv"
 	"time"
-
-	"net/http"
 )
 
 // Fault is something that goes wrong with the next calls of a method.

@@ -102,7 +102,7 @@ func (j *Journal) publish(ctx context.Context, d draft) (uint64, error) {
 // refusal is what an error of the first publish means when it says for certain
 // that nothing was stored; nil when the outcome is open.
 func (j *Journal) refusal(err error) error {
-	if api := (jetstream.JetStreamError)(nil); errors.As(err, &api) && api.APIError() != nil {
+	if api := jetstream.JetStreamError(nil); errors.As(err, &api) && api.APIError() != nil {
 		switch api.APIError().ErrorCode {
 		case jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant:
 			return fmt.Errorf("%w: %w", journal.ErrConflict, err)
@@ -110,8 +110,9 @@ func (j *Journal) refusal(err error) error {
 			return fmt.Errorf("%w: %w", journal.ErrTooLarge, err)
 		case codeStoreFailed:
 			return fmt.Errorf("%w: stream %s is full at %d bytes or its disk is, give it more room: %w", journal.ErrUnavailable, Stream, j.maxBytes, err)
+		default:
+			return fmt.Errorf("%w: %w", journal.ErrUnavailable, err)
 		}
-		return fmt.Errorf("%w: %w", journal.ErrUnavailable, err)
 	}
 	for _, unsent := range []error{jetstream.ErrNoStreamResponse, nats.ErrReconnectBufExceeded, nats.ErrConnectionDraining} {
 		if errors.Is(err, unsent) {
