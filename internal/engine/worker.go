@@ -17,7 +17,9 @@ import (
 type Worker struct {
 	engine *Engine
 
-	warming bool // nothing live was fed yet; only Handle's goroutine knows
+	// Only Handle's goroutine knows these: the arms were seeded from the ledger;
+	// nothing live was fed yet.
+	seeded, warming bool
 
 	mu   sync.Mutex // guards eval; the API and reloads look in from outside
 	eval *rules.Evaluator
@@ -31,6 +33,12 @@ func NewWorker(e *Engine, eval *rules.Evaluator) *Worker {
 
 // Handle feeds one message. An error means that it must come again.
 func (w *Worker) Handle(ctx context.Context, at time.Time, events []triggers.Event, replay bool) error {
+	if !w.seeded {
+		if err := w.seed(ctx, at); err != nil {
+			return err
+		}
+		w.seeded = true
+	}
 	out := w.feed(at, events)
 	if replay {
 		return nil
@@ -49,6 +57,41 @@ func (w *Worker) Handle(ctx context.Context, at time.Time, events []triggers.Eve
 		}
 	}
 	return w.submit(ctx, out)
+}
+
+// seed tells the rules which version of each target was live before the first
+// message of the log that is read: releases older than the warm-up are in the
+// ledger only.
+func (w *Worker) seed(ctx context.Context, at time.Time) error {
+	for _, target := range w.engine.Names() {
+		state, err := w.engine.Target(ctx, target)
+		if err != nil {
+			return err
+		}
+		policy, _ := w.engine.Policy(target)
+		if ev, ok := releasedBefore(state, policy, at); ok {
+			w.feed(at, []triggers.Event{ev})
+		}
+	}
+	return nil
+}
+
+// releasedBefore is the release event of the version that was live at that time,
+// when it is the one that still is.
+func releasedBefore(s incident.Target, p incident.Policy, at time.Time) (triggers.Event, bool) {
+	current := s.Current()
+	if current == nil || !current.Since.Before(at) {
+		return triggers.Event{}, false
+	}
+	previous := ""
+	if good, _, ok := s.KnownGood(current.Version, p, current.Since); ok {
+		previous = good.Version
+	}
+	return triggers.Event{
+		ID: "ledger/" + s.Name + "/" + current.Version, Source: "ripcord", Type: triggers.TypeRelease, Target: s.Name,
+		Version: current.Version, Time: current.Since,
+		Fields: triggers.MakeFields(map[string]any{"previous": previous, "actor": "ripcord"}),
+	}, true
 }
 
 func (w *Worker) feed(at time.Time, events []triggers.Event) rules.Output {
