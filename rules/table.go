@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+	"github.com/ripcord-dev/ripcord/internal/diag"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -119,7 +120,7 @@ func (t table) oneOf(key, otherwise string, words ...string) string {
 	}
 	if !slices.Contains(words, n.Value) {
 		hint := ""
-		if word := nearest(n.Value, words); word != "" {
+		if word := diag.Nearest(n.Value, words); word != "" {
 			hint = didYouMean(n.Value, words)
 		}
 		t.fail(t.mark(n), hint, "%s is one of %s, not %q", key, strings.Join(words, ", "), n.Value)

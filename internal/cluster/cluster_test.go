@@ -44,7 +44,7 @@ func open(t testing.TB, cfg cluster.Config) *cluster.Cluster {
 func publish(t testing.TB, c *cluster.Cluster, n int) {
 	t.Helper()
 	for i := range n {
-		if _, err := c.JetStream().Publish(t.Context(), cluster.EventSubject("alert", "a"), fmt.Appendf(nil, "%d", i)); err != nil {
+		if _, err := c.JetStream().Publish(t.Context(), cluster.EventsPrefix+"alert.a", fmt.Appendf(nil, "%d", i)); err != nil {
 			t.Fatalf("publish: %v", err)
 		}
 	}
@@ -317,31 +317,6 @@ func TestForeignStreams(t *testing.T) {
 	}
 }
 
-func TestEventSubjects(t *testing.T) {
-	for _, c := range []struct{ typ, target, want string }{
-		{"prediction", "fraud-scorer", "ripcord.events.prediction.fraud-scorer"},
-		{"com.acme.pred", "prod/fraud.v2", "ripcord.events.com%2Eacme%2Epred.prod%2Ffraud%2Ev2"},
-		{"a b", "*>", "ripcord.events.a%20b.%2A%3E"},
-		{"100%", "größe", "ripcord.events.100%25.gr%C3%B6%C3%9Fe"},
-	} {
-		got := cluster.EventSubject(c.typ, c.target)
-		if got != c.want {
-			t.Errorf("EventSubject(%q, %q) = %s, want %s", c.typ, c.target, got, c.want)
-		}
-		if typ, target, ok := cluster.ParseEventSubject(got); !ok || typ != c.typ || target != c.target {
-			t.Errorf("ParseEventSubject(%s) = %q, %q, %v", got, typ, target, ok)
-		}
-	}
-	if typ, target, ok := cluster.ParseEventSubject("ripcord.events.alert.prod/fraud"); !ok || typ != "alert" || target != "prod/fraud" {
-		t.Errorf("a name that was not encoded: %q, %q, %v", typ, target, ok)
-	}
-	for _, subject := range []string{"", "ripcord.events", "ripcord.events.a", "ripcord.events.a.b.c", "ripcord.events..b", "ripcord.events.a.", "ripcord.journal.a.b", "ripcord.events.a.b%zz"} {
-		if typ, target, ok := cluster.ParseEventSubject(subject); ok {
-			t.Errorf("ParseEventSubject(%q) = %q, %q", subject, typ, target)
-		}
-	}
-}
-
 func TestCheckVersion(t *testing.T) {
 	for version, ok := range map[string]bool{
 		"2.15.2": true, "2.15.10": true, "2.16.0": true, "3.0.0": true, "2.15.2-preview.1": true,
@@ -416,7 +391,7 @@ func TestDoorsOfAListeningServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := js.Publish(t.Context(), cluster.EventSubject("alert", "a"), []byte("{}")); err != nil {
+	if _, err := js.Publish(t.Context(), cluster.EventsPrefix+"alert.a", []byte("{}")); err != nil {
 		t.Errorf("publish an event with the events token: %v", err)
 	}
 	if _, err := natsjournal.Open(t.Context(), c.JetStream(), natsjournal.Config{}); err != nil {

@@ -70,7 +70,7 @@ func TestFullDiskHealsByItself(t *testing.T) {
 	}
 	failed := false
 	for range 100 {
-		if _, err := c.JetStream().Publish(t.Context(), cluster.EventSubject("alert", "a"), make([]byte, 64<<10)); err != nil {
+		if _, err := c.JetStream().Publish(t.Context(), cluster.EventsPrefix+"alert.a", make([]byte, 64<<10)); err != nil {
 			failed = true
 			break
 		}
@@ -106,7 +106,7 @@ func TestBrokenEventsStreamIsNoticedAndHeals(t *testing.T) {
 	filler := fill(t, dir)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	if _, err := c.JetStream().Publish(ctx, cluster.EventSubject("alert", "a"), make([]byte, 200<<10)); err == nil {
+	if _, err := c.JetStream().Publish(ctx, cluster.EventsPrefix+"alert.a", make([]byte, 200<<10)); err == nil {
 		t.Fatal("a full disk takes an event")
 	}
 	if err := os.Remove(filler); err != nil {

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -37,29 +36,6 @@ const (
 
 	maxMessage = 256 << 10
 )
-
-// EventSubject is where events of a type about a target are published. Dots and
-// other signs that NATS gives a meaning are percent-encoded, so that the subject
-// has always four tokens. Both names must not be empty.
-func EventSubject(typ, target string) string {
-	return EventsPrefix + streams.Token(typ) + "." + streams.Token(target)
-}
-
-// ParseEventSubject is the type and target of an event's subject; false when the
-// subject is not ripcord.events.<type>.<target>.
-func ParseEventSubject(subject string) (typ, target string, ok bool) {
-	rest, events := strings.CutPrefix(subject, EventsPrefix)
-	typeToken, targetToken, two := strings.Cut(rest, ".")
-	if !events || !two {
-		return "", "", false
-	}
-	typ, typeOK := streams.Name(typeToken)
-	target, targetOK := streams.Name(targetToken)
-	if !typeOK || !targetOK {
-		return "", "", false
-	}
-	return typ, target, true
-}
 
 func (c *Cluster) streamConfigs() []jetstream.StreamConfig {
 	return []jetstream.StreamConfig{

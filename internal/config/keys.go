@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ripcord-dev/ripcord/internal/diag"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -60,7 +61,7 @@ func (r *reader) kind(item *node, what string, kinds ...string) (string, bool) {
 		}
 	}
 	hint := fmt.Sprintf("this build has %s", strings.Join(kinds, ", "))
-	if near := nearest(s, kinds); near != "" {
+	if near := diag.Nearest(s, kinds); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}
 	r.errorAt(n, hint, "no kind of %s is called %q", what, s)

@@ -183,7 +183,7 @@ func (r *reader) isMapping(n *node, what string) bool {
 func (r *reader) unknown(key *node, what string, known []string) {
 	known = slices.DeleteFunc(known, func(k string) bool { return slices.Contains(known, k+"_file") }) // refused as secrets
 	hint := "known here: " + strings.Join(known, ", ")
-	if near := nearest(key.Value, known); near != "" {
+	if near := diag.Nearest(key.Value, known); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}
 	r.errorAt(key, hint, "%s has no key %q", what, key.Value)

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/ripcord-dev/ripcord/internal/diag"
 	"github.com/ripcord-dev/ripcord/rules"
 )
 
@@ -98,7 +99,7 @@ func (r *reader) meetsTarget(n *node, cfg *Config) {
 		}
 	}
 	hint := ""
-	if near := nearest(n.Value, cfg.TargetNames()); near != "" {
+	if near := diag.Nearest(n.Value, cfg.TargetNames()); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}
 	r.warnAt(n, hint, "no configured target has the name %q", n.Value)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ripcord-dev/ripcord/actions"
+	"github.com/ripcord-dev/ripcord/internal/diag"
 	"github.com/ripcord-dev/ripcord/internal/incident"
 	"github.com/ripcord-dev/ripcord/rules"
 )
@@ -141,7 +142,7 @@ func (r *reader) approver(n *node, a *Approval, cfg *Config) {
 			what, where = "group", "the groups of people"
 		}
 		hint := fmt.Sprintf("add it to %s; known: %s", where, strings.Join(known, ", "))
-		if near := nearest(group, known); near != "" {
+		if near := diag.Nearest(group, known); near != "" {
 			hint = fmt.Sprintf("did you mean %q?", strings.TrimSuffix(s, group)+near)
 		} else if !isGroup && slices.Contains(cfg.Groups(), group) {
 			hint = fmt.Sprintf("a group is written %q", "group:"+group)

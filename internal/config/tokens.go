@@ -100,7 +100,7 @@ func (r *reader) tokenPerson(n *node, t *Token, people map[string]Person) {
 	r.name(&t.Person)(n)
 	if _, ok := people[t.Person]; !ok && t.Person != "" {
 		hint := "add an entry to people in ripcord.yml"
-		if near := nearest(t.Person, sortedKeys(people)); near != "" {
+		if near := diag.Nearest(t.Person, sortedKeys(people)); near != "" {
 			hint = "did you mean " + near + "?"
 		}
 		r.errorAt(n, hint, "no person is called %q", t.Person)

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v4"
 
+	"github.com/ripcord-dev/ripcord/internal/diag"
 	"github.com/ripcord-dev/ripcord/internal/incident"
 	"github.com/ripcord-dev/ripcord/rules"
 )
@@ -196,7 +197,7 @@ func (r *reader) mode(into *rules.Mode) func(*node) {
 
 func modeHint(s string) string {
 	names := []string{rules.Observe.String(), rules.Approve.String(), rules.Veto.String(), rules.Auto.String()}
-	if near := nearest(s, names); near != "" {
+	if near := diag.Nearest(s, names); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
 	return "one of " + strings.Join(names, ", ")
@@ -216,7 +217,7 @@ func (r *reader) oneOf(into *string, words ...string) func(*node) {
 			}
 		}
 		hint := "one of " + strings.Join(words, ", ")
-		if near := nearest(s, words); near != "" {
+		if near := diag.Nearest(s, words); near != "" {
 			hint = fmt.Sprintf("did you mean %q?", near)
 		}
 		r.errorAt(n, hint, "%q is not known here", s)

@@ -1,12 +1,16 @@
-package config
+package diag
 
-// nearest is the known word that a typo of at most a third of its letters, two
-// at most, makes into word; empty when there is none.
-func nearest(word string, known []string) string {
-	best, least := "", min(2, max(1, len(word)/3))+1
-	for _, k := range known {
-		if d := distance(word, k); d < least {
-			best, least = k, d
+import "strings"
+
+// Nearest is the candidate that was probably meant, or "" when none is near: at
+// most a third of the letters of the longer word differ, and no more than three.
+// Upper and lower case are one. Of equally near ones it is the first.
+func Nearest(word string, candidates []string) string {
+	best, least := "", 4
+	for _, c := range candidates {
+		d := distance(strings.ToLower(word), strings.ToLower(c))
+		if d < least && d <= max(1, max(len(word), len(c))/3) {
+			best, least = c, d
 		}
 	}
 	return best
