@@ -90,10 +90,7 @@ func (d *document) failYAML(err error) {
 		d.fail(span{}, "", "not YAML: %v", err)
 		return
 	}
-	where := span{line: min(at.Mark.Line, len(d.lines)), column: at.Mark.Column, width: 1}
-	if where.line > 0 && where.column > utf8.RuneCountInString(d.lines[where.line-1])+1 {
-		where.column = 1
-	}
+	where := span{line: at.Mark.Line, column: at.Mark.Column, width: 1}
 	message := at.Message
 	if at.ContextMsg != "" {
 		message += " " + at.ContextMsg
@@ -153,6 +150,10 @@ func (d *document) warn(at span, hint, format string, args ...any) {
 func (d *document) report(severity diag.Severity, at span, hint, message string) {
 	if d.closed {
 		return
+	}
+	if at.line > len(d.lines) && len(d.lines) > 0 { // what is missing at the very end
+		last := strings.TrimRight(d.lines[len(d.lines)-1], "\r")
+		at = span{len(d.lines), utf8.RuneCountInString(last) + 1, 1}
 	}
 	p := diag.Problem{
 		File: d.path, Line: at.line, Column: at.column, Width: at.width,

@@ -110,3 +110,33 @@ func BenchmarkFeedStory(b *testing.B) {
 		at = at.Add(20 * time.Millisecond)
 	}
 }
+
+// BenchmarkBusy is an event of a busy fleet: 100 targets, 1,000 events a second in
+// all, n rules a target on some 40 slots that all change each second.
+func BenchmarkBusy(b *testing.B) {
+	for _, n := range []int{10, 1000} {
+		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
+			var y strings.Builder
+			y.WriteString("signals:\n  p: {type: prediction, fields: {decision: string, latency_ms: number}}\ngroups:\n- name: g\n  target: t*\n  interval: 1s\n  rules:\n")
+			for i := range n {
+				fmt.Fprintf(&y, "  - {rule: r%d, trigger: error_rate, if: 'share(p, latency_ms > %d, \"%dm\") > 0.%d'}\n", i, 50+i%8, 1+i/8%5, 200+i)
+			}
+			var targets []string
+			for i := range 100 {
+				targets = append(targets, fmt.Sprint("t", i))
+			}
+			set, problems := Load([]Source{{MaxMode: Auto, Files: []File{{Path: "x.rules.yml", Data: []byte(y.String())}}}}, Options{Targets: targets})
+			if err := problems.Err(); err != nil {
+				b.Fatal(err)
+			}
+			e, events, at := NewEvaluator(set, Config{}), benchEvents(1<<20), noon
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				ev := events[i%len(events) : i%len(events)+1]
+				ev[0].Time, ev[0].Target = at, targets[i%len(targets)]
+				e.Feed(at, ev)
+				at = at.Add(time.Millisecond)
+			}
+		})
+	}
+}

@@ -13,6 +13,8 @@ import (
 // through can be evaluated.
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte(story))
+	f.Add([]byte("---")) // the missing value stands behind the last line
+	f.Add([]byte("groups:\n- name: a\r  target: b\n"))
 	files, err := filepath.Glob("testdata/bad/*.rules.yml")
 	if err != nil || len(files) == 0 {
 		f.Fatalf("no seeds (%v)", err)

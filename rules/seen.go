@@ -18,6 +18,9 @@ type seen struct {
 	live   int
 	gens   []generation // the last one is open
 	lapsed uint64       // ids forgotten before keep was over
+
+	spareKeys []uint64 // the table before the last rebuild, for the next one
+	spareBorn []uint8
 }
 
 type generation struct {
@@ -101,7 +104,11 @@ func (s *seen) rebuild(size int) {
 	for size > 1024 && count < size/8 {
 		size /= 2
 	}
-	keys, born, mask := make([]uint64, size), make([]uint8, size), uint64(size-1)
+	keys, born, mask := s.spareKeys, s.spareBorn, uint64(size-1)
+	if len(keys) != size {
+		keys, born = make([]uint64, size), make([]uint8, size)
+	}
+	clear(keys)
 	for i, h := range s.keys {
 		if h == 0 || !held[s.born[i]] {
 			continue
@@ -112,6 +119,7 @@ func (s *seen) rebuild(size int) {
 		}
 		keys[j], born[j] = h, s.born[i]
 	}
+	s.spareKeys, s.spareBorn = s.keys, s.born
 	s.keys, s.born, s.live = keys, born, count
 }
 

@@ -66,17 +66,49 @@ func (r *Reader) take(ctx context.Context, h Handler, msg js.Msg, open *unacked)
 		r.ack(open)
 		return nil
 	}
-	if r.last > 0 && seq != r.last+1 {
-		r.metrics.gaps.Add(float64(seq - r.last - 1))
-		r.cfg.Logger.Error().Uint64("seq", r.last).Uint64("next", seq).Msg("messages of the events stream are missing")
+	if err := r.fill(ctx, h, seq-1); err != nil {
+		return err
 	}
-	if err := r.handle(ctx, h, msg, meta, false); err != nil {
+	if err := r.handle(ctx, h, message(msg, meta), msg.Subject(), false); err != nil {
 		return err
 	}
 	r.last = seq
 	r.add(open, msg)
 	if meta.NumPending == 0 || open.n >= ackEvery || time.Since(open.since) > ackAfter {
 		r.ack(open)
+	}
+	return nil
+}
+
+// fill hands over, from the stream itself, what lies between the last message
+// that was handled and upTo. The durable gave those messages to a process that
+// died, or to a pull that broke; it would bring them again only after AckWait, and
+// behind newer ones.
+func (r *Reader) fill(ctx context.Context, h Handler, upTo uint64) error {
+	if r.last >= upTo {
+		return nil
+	}
+	stream, err := r.cfg.JS.Stream(ctx, r.cfg.Stream)
+	if err != nil {
+		return fmt.Errorf("find stream %s: %w", r.cfg.Stream, err)
+	}
+	first := stream.CachedInfo().State.FirstSeq
+	for seq := max(r.last+1, first); seq <= upTo; seq++ {
+		raw, err := stream.GetMsg(ctx, seq)
+		switch {
+		case errors.Is(err, js.ErrMsgNotFound):
+			r.metrics.gaps.Inc()
+			r.cfg.Logger.Error().Uint64("seq", seq).Msg("a message of the events stream is missing")
+		case err != nil:
+			return fmt.Errorf("read message %d: %w", seq, err)
+		default:
+			m := triggers.Message{Seq: seq, Stored: raw.Time.UTC(), Header: raw.Header, Body: raw.Data}
+			m.Type, m.Target, _ = triggers.SplitSubject(raw.Subject)
+			if err := r.handle(ctx, h, m, raw.Subject, false); err != nil {
+				return err
+			}
+		}
+		r.last = seq
 	}
 	return nil
 }

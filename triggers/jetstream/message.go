@@ -24,8 +24,7 @@ func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 // handle decodes a message and hands it over, again and again until it is taken or
 // ctx ends. What can not be used becomes a dead letter, unless an earlier run made
 // it one.
-func (r *Reader) handle(ctx context.Context, h Handler, msg js.Msg, meta *js.MsgMetadata, replay bool) error {
-	m := message(msg, meta)
+func (r *Reader) handle(ctx context.Context, h Handler, m triggers.Message, subject string, replay bool) error {
 	var rejects []triggers.Reject
 	b := Batch{Seq: m.Seq, Stored: r.monotone(m.Stored), Replay: replay}
 	err := r.insist(ctx, func() error {
@@ -34,11 +33,11 @@ func (r *Reader) handle(ctx context.Context, h Handler, msg js.Msg, meta *js.Msg
 	})
 	var crash *panicked
 	if errors.As(err, &crash) {
-		r.cfg.Logger.Error().Uint64("seq", m.Seq).Str("subject", msg.Subject()).Bool("replay", replay).
+		r.cfg.Logger.Error().Uint64("seq", m.Seq).Str("subject", subject).Bool("replay", replay).
 			Interface("panic", crash.value).Bytes("stack", crash.stack).Msg("a message made its reader panic")
 		b.Events, rejects = nil, nil
 		if err = nil; !replay {
-			err = r.bury(ctx, r.letter(m, msg.Subject(), triggers.DeadCrashed, crash.Error(), m.Body))
+			err = r.bury(ctx, r.letter(m, subject, triggers.DeadCrashed, crash.Error(), m.Body))
 		}
 	}
 	if err != nil {
@@ -53,7 +52,7 @@ func (r *Reader) handle(ctx context.Context, h Handler, msg js.Msg, meta *js.Msg
 	if rejects[0].Index == triggers.Whole && triggers.ValidName(m.Target) && !r.cfg.KnownTarget(m.Target) {
 		code = triggers.DeadUnresolved
 	}
-	return r.bury(ctx, r.letter(m, msg.Subject(), code, reason(rejects), rejected(rejects, m.Body)))
+	return r.bury(ctx, r.letter(m, subject, code, reason(rejects), rejected(rejects, m.Body)))
 }
 
 func message(msg js.Msg, meta *js.MsgMetadata) triggers.Message {

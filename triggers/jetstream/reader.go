@@ -174,6 +174,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// delivered is the newest message that the durable has given to anybody.
+func delivered(consumer js.Consumer) uint64 { return consumer.CachedInfo().Delivered.Stream }
+
 // session binds the consumer, replays if that is not done, and reads until
 // something breaks.
 func (r *Reader) session(ctx context.Context, h Handler) error {
@@ -189,6 +192,9 @@ func (r *Reader) session(ctx context.Context, h Handler) error {
 		r.warm = true
 		r.last = max(r.last, floor)
 		r.cfg.Logger.Info().Uint64("seq", floor).Msg("the windows are filled, reading the events stream live")
+	}
+	if err := r.fill(ctx, h, delivered(consumer)); err != nil {
+		return fmt.Errorf("hand over what was under way: %w", err)
 	}
 	r.set(nil)
 	return r.live(ctx, consumer, h)

@@ -41,7 +41,7 @@ func (r *Reader) replay(ctx context.Context, h Handler, floor uint64) error {
 		if meta.Sequence.Stream > floor {
 			return nil
 		}
-		if err := r.handle(ctx, h, msg, meta, true); err != nil {
+		if err := r.handle(ctx, h, message(msg, meta), msg.Subject(), true); err != nil {
 			return err
 		}
 		if r.replayed == 0 {
