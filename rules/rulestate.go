@@ -17,6 +17,7 @@ type ruleState struct {
 	why   State // of UNKNOWN
 	at    int64 // of the last evaluation, 0: none yet
 	due   int64
+	timer int64 // when its lane's queue comes up with it, never: not
 
 	episode int64 // the first TRUE
 	held    int64 // pending: TRUE since then, without what UNKNOWN has taken
@@ -45,7 +46,7 @@ func (s *said) tell(why State) bool {
 // reset forgets what was said: the version has changed.
 func (r *ruleState) reset(now int64) {
 	recovery := r.recovery
-	*r = ruleState{Rule: r.Rule, state: Inactive, since: now, due: r.due, recovery: recovery}
+	*r = ruleState{Rule: r.Rule, state: Inactive, since: now, due: r.due, timer: r.timer, recovery: recovery}
 }
 
 func (r *ruleState) become(state State, now int64) { r.state, r.since = state, now }

@@ -362,3 +362,67 @@ func TestSnapshotSaysWhyUnknown(t *testing.T) {
 		t.Errorf("view %+v", v)
 	}
 }
+
+// TestAReplacementThatIsBadTooIsStill takes v42 back to a v41 that has broken as
+// well, and then to one that is well.
+func TestAReplacementThatIsBadTooIsStill(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		bad  float64
+		want Truth
+	}{
+		{"the old version is as bad", .4, True},
+		{"the old version is well", .005, False},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, random := newScene(t, fraudRule), rand.New(rand.NewPCG(6, 1))
+			s.feed(0, releaseOf("v41", "v40"))
+			s.traffic(random, time.Millisecond, time.Minute, "v41", 1, .005, "", 0)
+			s.feed(time.Minute, releaseOf("v42", "v41"))
+			s.traffic(random, time.Minute+time.Millisecond, 2*time.Minute, "v42", .9, .4, "v41", .005)
+			s.feed(2*time.Minute, releaseOf("v41", "v40", "v42"))
+			s.traffic(random, 2*time.Minute+time.Millisecond, 3*time.Minute, "v41", 1, c.bad, "", 0)
+			if len(s.out.Recoveries) == 0 {
+				t.Fatal("nothing is said about recovery")
+			}
+			last := s.out.Recoveries[len(s.out.Recoveries)-1]
+			if last.Still != c.want || last.Bad != "v42" || last.Version != "v41" {
+				t.Errorf("still %s: %s", last.Still, last.Reason)
+			}
+		})
+	}
+}
+
+// TestRecoveryOfValuesReadsOnlyWhatCameSince: the old version's windows begin anew
+// at the cut-over, and previous() is what it was when the rule fired.
+func TestRecoveryOfValuesReadsOnlyWhatCameSince(t *testing.T) {
+	s := newScene(t, `
+  - rule: slow
+    trigger: latency_spike
+    if: 'avg(predictions, latency_ms, "1m") > 1.5 * previous(avg(predictions, latency_ms, "1m"))'
+    min_samples: 60
+`)
+	s.feed(0, releaseOf("v1", ""))
+	send := func(from, to int, version string, ms float64) {
+		for i := from; i < to; i++ {
+			s.feed(time.Duration(i)*time.Second, latency(version, ms))
+		}
+	}
+	send(1, 120, "v1", 100)
+	s.feed(120*time.Second, releaseOf("v2", "v1"))
+	send(121, 240, "v2", 400)
+	s.feed(240*time.Second, releaseOf("v1", "v0", "v2"))
+	send(241, 300, "v1", 100)
+	var first time.Duration
+	for _, r := range s.out.Recoveries {
+		if r.Still == True {
+			t.Errorf("still bad at %v: %s", r.At.Sub(noon), r.Reason)
+		}
+		if r.Still == False && first == 0 {
+			first = r.At.Sub(noon) - 240*time.Second
+		}
+	}
+	if first != 31*time.Second { // 30 samples, the slot's own minimum
+		t.Errorf("recovered after %v", first)
+	}
+}

@@ -75,7 +75,7 @@ func (t *target) adopt(old *target, moved map[int]int, now int64) {
 		delete(byHash, r.Hash)
 		rule := r.Rule
 		*r = *was
-		r.Rule, r.due = rule, never
+		r.Rule, r.due, r.timer = rule, never, never
 		r.fired = moveFrozen(r.fired, moved)
 		if r.recovery != nil {
 			v := *r.recovery

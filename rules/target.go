@@ -58,7 +58,7 @@ func newTarget(name string, l *layout, now int64) *target {
 		t.cells[i] = newCell(s, &t.feeds[s.signal], l, i, now)
 	}
 	for i, r := range l.program.rules {
-		t.rules[i] = ruleState{Rule: r, state: Inactive, due: never}
+		t.rules[i] = ruleState{Rule: r, state: Inactive, due: never, timer: never}
 	}
 	for i, lane := range l.lanes {
 		t.lanes[i].ready, t.lanes[i].next = make([]uint64, (len(lane.rules)+63)/64), never
@@ -107,18 +107,30 @@ func (t *target) schedule(rule int, due, now int64) {
 	case due == boundary(now+1, interval):
 		l.ready[at.index/64] |= 1 << (at.index % 64)
 		l.next = min(l.next, due)
-	default:
+	case due < t.rules[rule].timer:
+		t.rules[rule].timer = due
 		l.timers.push(alarm[int]{due, rule})
 	}
 }
 
-// laneDue is when a lane has something to evaluate.
+// laneDue is when a lane has something to evaluate. Most rules put their timer off
+// at each evaluation, so a timer is moved only when it comes up.
 func (t *target) laneDue(l *lane) int64 {
-	for len(l.timers) > 0 && t.rules[l.timers[0].who].due != l.timers[0].due {
-		l.timers.pop() // has been evaluated since, and put off
-	}
-	if len(l.timers) > 0 {
-		return min(l.next, l.timers[0].due)
+	for len(l.timers) > 0 {
+		top := l.timers[0]
+		r := &t.rules[top.who]
+		if r.timer == top.due && r.due == top.due {
+			return min(l.next, top.due)
+		}
+		l.timers.pop()
+		if r.timer != top.due {
+			continue // brought forward
+		}
+		r.timer = never
+		if r.due > top.due && r.due != never { // put off
+			r.timer = r.due
+			l.timers.push(alarm[int]{r.due, top.who})
+		}
 	}
 	return l.next
 }
@@ -146,7 +158,9 @@ func (t *target) evaluateLane(index int, l *lane, b int64) {
 		if len(l.timers) == 0 || l.timers[0].due > b {
 			break
 		}
-		at := t.berths[l.timers.pop().who]
+		rule := l.timers.pop().who
+		t.rules[rule].timer = never
+		at := t.berths[rule]
 		l.ready[at.index/64] |= 1 << (at.index % 64)
 	}
 	l.next = never

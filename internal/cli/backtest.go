@@ -3,13 +3,12 @@ package cli
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"github.com/ripcord-dev/ripcord/rules"
@@ -21,7 +20,7 @@ import (
 func (e *env) backtest() *cobra.Command {
 	var b backtest
 	c := &cobra.Command{
-		Use: "backtest", Short: "Tell what rules would have done with recorded events", Args: cobra.NoArgs,
+		Use: "backtest", Short: "Tell what rules would have done with recorded events", Args: arguments(0, 0),
 		Long: "Backtest feeds events from files (JSON lines of CloudEvents) to the daemon's own engine and\n" +
 			"guards. Targets are those of the events; acts succeed and nobody answers questions, so what\n" +
 			"follows an act is counterfactual. -o jsonl prints verdicts, decisions and a summary.",
@@ -33,8 +32,6 @@ func (e *env) backtest() *cobra.Command {
 	c.Flags().StringSliceVar(&b.events, "events", nil, "event files, read one after the other; - is standard input")
 	c.Flags().StringVar(&b.from, "from", "", "leave out events before this time (RFC 3339)")
 	c.Flags().StringVar(&b.to, "to", "", "and from this time on")
-	_ = c.MarkFlagRequired("rules")  // the flag exists
-	_ = c.MarkFlagRequired("events") // the flag exists
 	return c
 }
 
@@ -66,19 +63,22 @@ func (b *backtest) times() error {
 }
 
 func (e *env) runBacktest(ctx context.Context, b backtest) error {
+	if len(b.rules) == 0 || len(b.events) == 0 {
+		return misused("both --rules and --events are needed")
+	}
 	if err := b.times(); err != nil {
 		return err
 	}
 	source, problems := readRules(b.rules)
 	set, found := rules.Load([]rules.Source{source}, rules.Options{AnyTarget: true})
 	problems = append(problems, found...)
-	fmt.Fprint(e.err, problems.Render())
+	fmt.Fprint(e.err, safeLines(problems.Render()))
 	if problems.Err() != nil {
 		return errSilent
 	}
 	began := time.Now()
 	out := bufio.NewWriter(e.out)
-	p := &printer{env: e, out: out}
+	p := &printer{env: e, out: out, set: set}
 	run := ruletest.New(set, p.line)
 	for _, path := range b.events {
 		if err := e.replay(ctx, &b, path, run); err != nil {
@@ -117,7 +117,7 @@ func (e *env) replay(ctx context.Context, b *backtest, path string, run *ruletes
 // unread tells the lines that are no events; they make the command fail.
 func (e *env) unread(problems []replay.Problem) error {
 	for _, p := range problems {
-		fmt.Fprintln(e.err, p.Error())
+		fmt.Fprintln(e.err, safe(p.Error()))
 	}
 	if len(problems) > 0 {
 		return errSilent
@@ -129,6 +129,7 @@ func (e *env) unread(problems []replay.Problem) error {
 type printer struct {
 	env       *env
 	out       *bufio.Writer
+	set       *rules.Set
 	decisions []ruletest.Decision
 	lines     []any
 }
@@ -136,7 +137,7 @@ type printer struct {
 func (p *printer) line(line any) error {
 	switch p.env.output {
 	case "jsonl":
-		return json.NewEncoder(p.out).Encode(line)
+		return p.write(line)
 	case "json":
 		p.lines = append(p.lines, line)
 	default:
@@ -147,38 +148,61 @@ func (p *printer) line(line any) error {
 	return nil
 }
 
+func (p *printer) write(v any) error {
+	raw, err := encode(v, p.env.output == "json")
+	if err == nil {
+		_, err = p.out.Write(raw)
+	}
+	return err
+}
+
 func (p *printer) end(s ruletest.Summary) error {
 	switch p.env.output {
 	case "jsonl":
-		return json.NewEncoder(p.out).Encode(s)
+		return p.write(s)
 	case "json":
-		enc := json.NewEncoder(p.out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(append(p.lines, s))
+		return p.write(append(p.lines, s))
 	}
 	return p.table(s)
 }
 
 func (p *printer) table(s ruletest.Summary) error {
+	e := p.env
 	for _, d := range p.decisions {
 		verdict := "would act → " + dash(d.To)
 		if !d.WouldAct {
 			verdict = "would not act: " + d.Guard
 		}
-		fmt.Fprintf(p.out, "%s  %s on %s %s\n  %s\n  %s\n", d.At.UTC().Format(time.RFC3339), safe(d.Rule), safe(d.Target), dash(d.Version), safe(d.Reason), safe(verdict))
+		fmt.Fprintf(e.out, "%s  %s on %s %s\n", d.At.UTC().Format(time.RFC3339), safe(d.Rule), safe(d.Target), dash(d.Version))
+		e.say("  ", d.Reason)
+		e.say("  ", verdict)
 	}
 	if len(p.decisions) > 0 {
-		fmt.Fprintln(p.out)
+		fmt.Fprintln(e.out)
 	}
-	if err := p.out.Flush(); err != nil {
+	g := columns("~rule", "fires", "would act")
+	for _, name := range p.names(s) {
+		g.row(name, s.Fires[name], s.Acts[name])
+	}
+	if err := e.result(s, g); err != nil {
 		return err
 	}
-	err := p.env.result(s, func(t table.Writer) {
-		t.AppendHeader(table.Row{"rule", "fires", "would act"})
-		for _, name := range s.RuleNames() {
-			t.AppendRow(table.Row{name, s.Fires[name], s.Acts[name]})
+	if s.Events == 0 {
+		fmt.Fprintln(e.err, "no events")
+		return nil
+	}
+	fmt.Fprintf(e.err, "%s from %s to %s in %d ms\n", count(s.Events, "event"), s.First.UTC().Format(time.RFC3339), s.Last.UTC().Format(time.RFC3339), s.WallMS)
+	return nil
+}
+
+// names are the rules of the targets that the events were about, and any that fired.
+func (p *printer) names(s ruletest.Summary) []string {
+	names := s.RuleNames()
+	for _, target := range p.set.Targets() {
+		for _, r := range p.set.Rules(target) {
+			names = append(names, r.Name)
 		}
-	})
-	fmt.Fprintf(p.env.err, "%d events from %s to %s in %d ms\n", s.Events, s.First.UTC().Format(time.RFC3339), s.Last.UTC().Format(time.RFC3339), s.WallMS)
-	return err
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

@@ -25,16 +25,46 @@ func (e *env) check() *cobra.Command {
 				return misused("name rule files, or --config FILE")
 			}
 			problems, n := e.checkAll(configFile, args)
-			fmt.Fprint(e.err, problems.Render())
+			fmt.Fprint(e.err, safeLines(problems.Render()))
+			if e.output != "table" {
+				if err := e.json(verdictOf(problems, n)); err != nil {
+					return err
+				}
+			} else if problems.Err() == nil {
+				fmt.Fprintf(e.out, "ok: %s\n", count(n, "rule"))
+			}
 			if problems.Err() != nil {
 				return errSilent
 			}
-			fmt.Fprintf(e.out, "ok: %d rules\n", n)
 			return nil
 		},
 	}
 	c.Flags().StringVar(&configFile, "config", "", "the daemon's file, whose rule sources are checked")
 	return c
+}
+
+// checked is the result of check as JSON.
+type checked struct {
+	OK       bool      `json:"ok"`
+	Rules    int       `json:"rules"`
+	Problems []problem `json:"problems"`
+}
+
+type problem struct {
+	File     string        `json:"file"`
+	Line     int           `json:"line,omitempty"`
+	Column   int           `json:"column,omitempty"`
+	Severity diag.Severity `json:"severity"`
+	Message  string        `json:"message"`
+	Hint     string        `json:"hint,omitempty"`
+}
+
+func verdictOf(problems diag.Problems, n int) checked {
+	v := checked{OK: problems.Err() == nil, Rules: n, Problems: []problem{}}
+	for _, p := range problems {
+		v.Problems = append(v.Problems, problem{p.File, p.Line, p.Column, p.Severity, p.Message, p.Hint})
+	}
+	return v
 }
 
 // checkAll gives all problems and the number of rules.

@@ -14,7 +14,8 @@ import (
 func (e *env) demo() *cobra.Command {
 	opts := demo.Options{}
 	c := &cobra.Command{
-		Use: "demo", Short: "Play the whole story on this machine", Args: cobra.NoArgs,
+		Use: "demo", Short: "Play the whole story on this machine", Args: arguments(0, 0),
+		Example: "  ripcord demo\n  ripcord demo --mode auto --dir /tmp/demo --keep",
 		Long: "Demo plays the story that Ripcord was made for: a fraud model that was better in testing\n" +
 			"blocks 40 % of legitimate payments; it is detected, taken back and verified. Everything\n" +
 			"runs on this machine; Slack is a stand-in unless SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET\n" +

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"github.com/ripcord-dev/ripcord/actions"
@@ -17,7 +16,7 @@ func (e *env) incidents() *cobra.Command {
 	var q client.Query
 	var all bool
 	c := &cobra.Command{
-		Use: "incidents", Short: "List incidents: the open ones, or all", Args: cobra.NoArgs,
+		Use: "incidents", Short: "List incidents: the open ones, or all", Args: arguments(0, 0),
 		Example: "  ripcord incidents\n  ripcord incidents --all --target fraud-scorer -o json",
 		RunE: func(c *cobra.Command, _ []string) error {
 			q.State = "open"
@@ -32,12 +31,11 @@ func (e *env) incidents() *cobra.Command {
 				fmt.Fprintf(e.out, "no %s incidents\n", strings.Replace(q.State, "all", "recorded", 1))
 				return nil
 			}
-			return e.result(page, func(t table.Writer) {
-				t.AppendHeader(table.Row{"id", "from", "to", "state", "rule", "opened"})
-				for _, i := range page.Items {
-					t.AppendRow(table.Row{cut(i.ID, 24), cut(i.Version, 10), cut(dash(i.To), 10), i.State, cut(i.Rule, 22), ago(i.Opened)})
-				}
-			})
+			g := columns("id", "~from", "~to", "state", "~rule", "opened")
+			for _, i := range page.Items {
+				g.row(i.ID, i.Version, i.To, i.State, i.Rule, ago(i.Opened))
+			}
+			return e.result(page, g)
 		},
 	}
 	c.Flags().BoolVarP(&all, "all", "a", false, "ended ones too")
@@ -48,7 +46,8 @@ func (e *env) incidents() *cobra.Command {
 
 func (e *env) show() *cobra.Command {
 	return &cobra.Command{
-		Use: "show INCIDENT", Short: "Show one incident: why, what, who, when", Args: cobra.ExactArgs(1),
+		Use: "show INCIDENT", Short: "Show one incident: why, what, who, when", Args: arguments(1, 1),
+		Example: "  ripcord show fraud-scorer-1",
 		RunE: func(c *cobra.Command, args []string) error {
 			i, err := e.client().Incident(c.Context(), args[0])
 			if err != nil {
@@ -65,34 +64,34 @@ func (e *env) show() *cobra.Command {
 
 func (e *env) printIncident(i client.Incident, now time.Time) {
 	fmt.Fprintf(e.out, "%s  [%s] %s %s → %s\n", safe(i.ID), strings.ToUpper(safe(i.Severity)), safe(i.Target), safe(i.Version), dash(i.To))
-	fmt.Fprintf(e.out, "state     %s\n", i.State)
+	e.field("state", string(i.State))
 	if i.Verdict != "" {
-		fmt.Fprintf(e.out, "verdict   %s\n", safe(i.Verdict))
+		e.field("verdict", i.Verdict)
 	}
-	fmt.Fprintf(e.out, "rule      %s (mode %s)\n", dash(i.Rule), i.Mode)
+	e.field("rule", fmt.Sprintf("%s (mode %s)", dash(i.Rule), i.Mode))
 	if i.Ceiling != "" {
-		fmt.Fprintf(e.out, "asks      %s\n", safe(i.Ceiling))
+		e.field("asks", i.Ceiling)
 	}
 	for _, d := range i.Decisions {
-		fmt.Fprintf(e.out, "evidence  %s\n", safe(d.Evidence.Reason))
+		e.field("evidence", d.Evidence.Reason)
 		if d.Confirmation != "" {
-			fmt.Fprintf(e.out, "          %s\n", safe(d.Confirmation))
+			e.field("", d.Confirmation)
 		}
 	}
 	if i.Plan != nil {
-		fmt.Fprintf(e.out, "plan      %s, stage %s\n", actions.Short(i.Plan.Digest), safe(i.Plan.Stage))
+		e.field("plan", fmt.Sprintf("%s, stage %s", actions.Short(i.Plan.Digest), i.Plan.Stage))
 		for _, step := range i.Plan.Steps {
-			fmt.Fprintf(e.out, "          %s\n", safe(step.Text))
+			e.field("", step.Text)
 		}
 	}
 	if !i.Deadline.IsZero() && !i.State.Terminal() {
-		fmt.Fprintf(e.out, "until     %s\n", clock(i.Deadline, now))
+		e.field("until", clock(i.Deadline, now))
 	}
 	if len(i.Entries) > 0 {
 		fmt.Fprintln(e.out, "story")
 	}
 	for _, entry := range i.Entries {
-		fmt.Fprintf(e.out, "  %s  %-17s  %s\n", clock(entry.At, now), safe(entry.Kind), safe(entry.Text))
+		e.say(fmt.Sprintf("  %s  %-17s  ", clock(entry.At, now), safe(entry.Kind)), entry.Text)
 	}
 	if i.State == "awaiting_approval" {
 		fmt.Fprintf(e.out, "\nto say yes:  ripcord approve %s\nto say no:   ripcord deny %s --reason TEXT\n", safe(i.ID), safe(i.ID))
@@ -102,8 +101,9 @@ func (e *env) printIncident(i client.Incident, now time.Time) {
 func (e *env) approve() *cobra.Command {
 	var comment, digest string
 	c := &cobra.Command{
-		Use: "approve INCIDENT", Short: "Say yes to an incident's plan", Args: cobra.ExactArgs(1),
-		Long: "Approve says yes to the plan as it stands now, which is shown. With --digest it says yes\nto that plan only.",
+		Use: "approve INCIDENT", Short: "Say yes to an incident's plan", Args: arguments(1, 1),
+		Example: "  ripcord approve fraud-scorer-1\n  ripcord approve fraud-scorer-1 --digest a130d306e82a --comment 'seen the graphs'",
+		Long:    "Approve says yes to the plan as it stands now. With --digest, it says yes to\nthat plan only.",
 		RunE: func(c *cobra.Command, args []string) error {
 			return e.answer(c.Context(), args[0], digest, comment, "approved", (*client.Client).Approve)
 		},
@@ -116,7 +116,8 @@ func (e *env) approve() *cobra.Command {
 func (e *env) deny() *cobra.Command {
 	var reason, digest string
 	c := &cobra.Command{
-		Use: "deny INCIDENT", Short: "Say no to an incident's plan, or veto it", Args: cobra.ExactArgs(1),
+		Use: "deny INCIDENT", Short: "Say no to an incident's plan, or veto it", Args: arguments(1, 1),
+		Example: "  ripcord deny fraud-scorer-1 --reason 'the block list is meant to be strict today'",
 		RunE: func(c *cobra.Command, args []string) error {
 			return e.answer(c.Context(), args[0], digest, reason, "denied", (*client.Client).Deny)
 		},

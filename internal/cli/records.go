@@ -1,21 +1,24 @@
 package cli
 
 import (
-	"encoding/json"
+	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"github.com/ripcord-dev/ripcord/internal/httpapi/client"
 )
 
 func (e *env) journal() *cobra.Command {
-	c := &cobra.Command{Use: "journal", Short: "Read the journal: verify its chain, or export it"}
+	c := parent("journal", "Read the journal: verify its chain, or export it")
 	verify := &cobra.Command{
-		Use: "verify", Short: "Recompute the hash chain of every target", Args: cobra.NoArgs,
+		Use: "verify", Short: "Recompute the hash chain of every target", Args: arguments(0, 0),
+		Example: "  ripcord journal verify",
 		RunE: func(c *cobra.Command, _ []string) error {
 			v, err := e.client().VerifyJournal(c.Context())
 			if err != nil {
@@ -39,12 +42,18 @@ func (e *env) journal() *cobra.Command {
 	var target string
 	var from uint64
 	export := &cobra.Command{
-		Use: "export", Short: "Write every record as a line of JSON", Args: cobra.NoArgs,
+		Use: "export", Short: "Write every record as a line of JSON", Args: arguments(0, 0),
+		Example: "  ripcord journal export > journal.jsonl\n  ripcord journal export --target fraud-scorer --from 120",
 		RunE: func(c *cobra.Command, _ []string) error {
-			enc := json.NewEncoder(e.out)
-			enc.SetEscapeHTML(false)
-			err := e.client().Journal(c.Context(), target, from, func(l client.Line) error { return enc.Encode(l) })
-			return e.reached(err)
+			out := bufio.NewWriter(e.out)
+			err := e.client().Journal(c.Context(), target, from, func(l client.Line) error {
+				raw, err := encode(l, false)
+				if err == nil {
+					_, err = out.Write(raw)
+				}
+				return err
+			})
+			return errors.Join(e.reached(err), out.Flush())
 		},
 	}
 	export.Flags().StringVar(&target, "target", "", "of one target only")
@@ -54,10 +63,11 @@ func (e *env) journal() *cobra.Command {
 }
 
 func (e *env) deadletter() *cobra.Command {
-	c := &cobra.Command{Use: "deadletter", Short: "Look at what could not be read, and send it again"}
+	c := parent("deadletter", "Look at what could not be read, and send it again")
 	var q client.Query
 	list := &cobra.Command{
-		Use: "list", Short: "List dead letters, newest first", Args: cobra.NoArgs,
+		Use: "list", Short: "List dead letters, newest first", Args: arguments(0, 0),
+		Example: "  ripcord deadletter list",
 		RunE: func(c *cobra.Command, _ []string) error {
 			page, err := e.client().DeadLetters(c.Context(), q)
 			if err != nil {
@@ -67,17 +77,17 @@ func (e *env) deadletter() *cobra.Command {
 				fmt.Fprintln(e.out, "no dead letters")
 				return nil
 			}
-			return e.result(page, func(t table.Writer) {
-				t.AppendHeader(table.Row{"seq", "when", "kind", "reason"})
-				for _, d := range page.Items {
-					t.AppendRow(table.Row{d.Seq, ago(d.At), d.Code, cut(d.Reason, 80)})
-				}
-			})
+			g := columns("seq", "when", "kind", "~reason")
+			for _, d := range page.Items {
+				g.row(d.Seq, ago(d.At), d.Code, d.Reason)
+			}
+			return e.result(page, g)
 		},
 	}
 	list.Flags().IntVar(&q.Limit, "limit", 50, "how many at most")
 	show := &cobra.Command{
-		Use: "show SEQ", Short: "Show one dead letter with its body", Args: cobra.ExactArgs(1),
+		Use: "show SEQ", Short: "Show one dead letter with its body", Args: arguments(1, 1),
+		Example: "  ripcord deadletter show 12",
 		RunE: func(c *cobra.Command, args []string) error {
 			seq, err := parseSeq(args[0])
 			if err != nil {
@@ -90,29 +100,48 @@ func (e *env) deadletter() *cobra.Command {
 			if e.output != "table" {
 				return e.json(d)
 			}
-			fmt.Fprintf(e.out, "%d  %s  %s\nreason    %s\nsubject   %s\nsource    %s\n\n%s\n",
-				d.Seq, clock(d.At, time.Now()), safe(d.Code), safe(d.Reason), dash(d.Subject), dash(d.Source), safe(d.Body))
+			fmt.Fprintf(e.out, "%d  %s  %s\n", d.Seq, clock(d.At, time.Now()), safe(d.Code))
+			e.field("reason", d.Reason)
+			e.field("subject", dash(d.Subject))
+			e.field("source", dash(d.Source))
+			fmt.Fprintf(e.out, "\n%s\n", strings.TrimRight(safeLines(d.Body), "\n"))
 			return nil
 		},
 	}
 	requeue := &cobra.Command{
-		Use: "requeue SEQ...", Short: "Hand dead letters to the events stream again", Args: cobra.MinimumNArgs(1),
+		Use: "requeue SEQ...", Short: "Hand dead letters to the events stream again", Args: arguments(1, 1000),
+		Example: "  ripcord deadletter requeue 12 13",
 		RunE: func(c *cobra.Command, args []string) error {
-			for _, arg := range args {
+			seqs := make([]uint64, len(args))
+			for i, arg := range args {
 				seq, err := parseSeq(arg)
 				if err != nil {
 					return err
 				}
-				if err := e.client().Requeue(c.Context(), seq); err != nil {
-					return e.reached(err)
-				}
-				fmt.Fprintf(e.out, "requeued %d\n", seq)
+				seqs[i] = seq
 			}
-			return nil
+			return e.requeue(c.Context(), seqs)
 		},
 	}
 	c.AddCommand(list, show, requeue)
 	return c
+}
+
+// requeue hands them back one by one, up to the first that can not be.
+func (e *env) requeue(ctx context.Context, seqs []uint64) error {
+	for _, seq := range seqs {
+		if err := e.client().Requeue(ctx, seq); err != nil {
+			return e.reached(err)
+		}
+		if e.output != "table" {
+			if err := e.json(map[string]uint64{"requeued": seq}); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintf(e.out, "requeued: %d\n", seq)
+	}
+	return nil
 }
 
 func parseSeq(arg string) (uint64, error) {

@@ -18,13 +18,15 @@ import (
 func (e *env) run() *cobra.Command {
 	path := orDefault(os.Getenv("RIPCORD_CONFIG_FILE"), "ripcord.yml")
 	c := &cobra.Command{
-		Use: "run", Short: "Run the daemon", Args: cobra.NoArgs,
+		Use: "run", Short: "Run the daemon", Args: arguments(0, 0),
+		Long:    "Run runs the daemon until it is told to end (SIGTERM, Ctrl-C). It logs to stderr; /-/ready\ntells when it serves.",
+		Example: "  ripcord run --config /etc/ripcord/ripcord.yml",
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, problems := config.LoadFile(path)
 			if err := problems.Err(); err != nil {
 				return err
 			}
-			fmt.Fprint(e.err, problems.Render()) // warnings
+			fmt.Fprint(e.err, safeLines(problems.Render())) // warnings
 			err := app.Run(c.Context(), app.Options{
 				Config: cfg, Logger: e.logger(cfg.Log), Registry: prometheus.NewRegistry(),
 			})

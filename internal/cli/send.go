@@ -20,14 +20,12 @@ const maxSend = 8 << 20
 func (e *env) send() *cobra.Command {
 	var typ, target, version string
 	c := &cobra.Command{
-		Use: "send [FILE]", Short: "Publish events: one from flags, or JSON lines from a file or -", Args: cobra.MaximumNArgs(1),
+		Use: "send [FILE | NAME=VALUE...]", Short: "Publish events: one from flags, or JSON lines from a file or -",
 		Long: "Send publishes events through the daemon. Status 0 means that all of them are stored\n" +
 			"and can not be lost.",
 		Example: "  ripcord send --type payment --target fraud-scorer --version v42 outcome=declined amount=12.5\n" +
 			"  ripcord send events.jsonl",
-		DisableFlagsInUseLine: true,
 	}
-	c.Args = cobra.ArbitraryArgs
 	c.RunE = func(c *cobra.Command, args []string) error {
 		body, err := e.sendBody(typ, target, version, args)
 		if err != nil {
@@ -76,7 +74,7 @@ func (e *env) readAll(path string) ([]byte, error) {
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("read the events: %w", err)
 		}
 		defer f.Close()
 		in = f
@@ -98,6 +96,7 @@ func (e *env) post(c *cobra.Command, body []byte) error {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/x-ndjson")
+	req.Header.Set("User-Agent", agent)
 	if e.token != "" {
 		req.Header.Set("Authorization", "Bearer "+e.token)
 	}
@@ -115,7 +114,7 @@ func (e *env) post(c *cobra.Command, body []byte) error {
 		if json.Unmarshal(raw, &p) == nil && p.Status != 0 {
 			return &p
 		}
-		return fmt.Errorf("the daemon answers %s: %s", resp.Status, bytes.TrimSpace(raw))
+		return fmt.Errorf("%s answers %s, which is no answer of the daemon", e.url, resp.Status)
 	}
 	return e.accepted(raw)
 }
@@ -132,7 +131,9 @@ func (e *env) accepted(raw []byte) error {
 		return fmt.Errorf("read the answer: %w", err)
 	}
 	if e.output != "table" {
-		fmt.Fprintf(e.out, "%s\n", bytes.TrimSpace(raw))
+		if err := e.json(json.RawMessage(raw)); err != nil {
+			return err
+		}
 	} else {
 		fmt.Fprintf(e.out, "stored: %d\n", len(a.Accepted))
 	}

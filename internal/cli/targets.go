@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
 
@@ -14,7 +13,8 @@ import (
 
 func (e *env) targets() *cobra.Command {
 	return &cobra.Command{
-		Use: "targets [TARGET]", Short: "List targets, or show one with its ledger and rules", Args: cobra.MaximumNArgs(1),
+		Use: "targets [TARGET]", Short: "List targets, or show one with its ledger and rules", Args: arguments(0, 1),
+		Example: "  ripcord targets\n  ripcord targets fraud-scorer",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				return e.target(c, args[0])
@@ -23,19 +23,18 @@ func (e *env) targets() *cobra.Command {
 			if err != nil {
 				return e.reached(err)
 			}
-			return e.result(page, func(t table.Writer) {
-				t.AppendHeader(table.Row{"target", "version", "since", "mode", "incident", "state"})
-				for _, target := range page.Items {
-					id, state := "-", "-"
-					if target.Incident != nil {
-						id, state = target.Incident.ID, string(target.Incident.State)
-					}
-					if target.Freeze != nil {
-						state = "frozen"
-					}
-					t.AppendRow(table.Row{cut(target.Name, 24), cut(dash(target.Version), 12), ago(target.Since), target.Mode, cut(id, 24), state})
+			g := columns("~target", "~version", "since", "mode", "~incident", "state")
+			for _, target := range page.Items {
+				id, state := "", ""
+				if target.Incident != nil {
+					id, state = target.Incident.ID, string(target.Incident.State)
 				}
-			})
+				if target.Freeze != nil {
+					state = "frozen"
+				}
+				g.row(target.Name, target.Version, ago(target.Since), target.Mode, id, state)
+			}
+			return e.result(page, g)
 		},
 	}
 }
@@ -55,12 +54,19 @@ func (e *env) target(c *cobra.Command, name string) error {
 	}
 	now := time.Now()
 	fmt.Fprintf(e.out, "%s serves %s since %s, mode %s\n", safe(target.Name), dash(target.Version), clock(target.Since, now), target.Mode)
-	fmt.Fprintf(e.out, "approvers %s, quorum %d\n", dash(strings.Join(target.Approvers, " ")), target.Quorum)
+	e.field("approvers", fmt.Sprintf("%s, quorum %d", dash(strings.Join(target.Approvers, " ")), target.Quorum))
 	for _, stage := range target.Stages {
-		fmt.Fprintf(e.out, "stage     %s: %s\n", safe(stage.Name), safe(strings.Join(stage.Steps, ", ")))
+		e.field("stage", stage.Name+": "+strings.Join(stage.Steps, ", "))
+	}
+	if i := target.Incident; i != nil {
+		e.field("incident", fmt.Sprintf("%s is %s", i.ID, i.State))
 	}
 	if f := target.Freeze; f != nil {
-		fmt.Fprintf(e.out, "frozen    by %s until %s: %s\n", safe(f.By), clock(f.Until, now), safe(f.Reason))
+		until := "somebody unfreezes"
+		if !f.Until.IsZero() {
+			until = clock(f.Until, now)
+		}
+		e.field("frozen", fmt.Sprintf("by %s until %s: %s", f.By, until, f.Reason))
 	}
 	fmt.Fprintln(e.out, "\nledger")
 	for _, r := range target.Ledger {
@@ -73,11 +79,15 @@ func (e *env) target(c *cobra.Command, name string) error {
 		case r.Assumed:
 			note = "found by looking"
 		}
-		fmt.Fprintf(e.out, "  %-14s %s – %s  %s\n", cut(r.Version, 14), clock(r.Since, now), clock(r.Until, now), safe(note))
+		until := "now"
+		if !r.Until.IsZero() {
+			until = clock(r.Until, now)
+		}
+		e.say(fmt.Sprintf("  %-14s %s – %s  ", cut(r.Version, 14), clock(r.Since, now), until), note)
 	}
 	fmt.Fprintln(e.out, "\nrules")
 	for _, r := range said.Items {
-		fmt.Fprintf(e.out, "  %-24s %-9s %-12s %s\n", cut(r.Rule, 24), r.Mode, r.State, cut(r.Reason, 120))
+		e.say(fmt.Sprintf("  %-22s %-8s %-12s ", cut(r.Rule, 22), r.Mode, r.State), r.Reason)
 	}
 	return nil
 }
@@ -85,7 +95,7 @@ func (e *env) target(c *cobra.Command, name string) error {
 func (e *env) release() *cobra.Command {
 	var r client.NewRelease
 	c := &cobra.Command{
-		Use: "release TARGET VERSION", Short: "Announce that a version went live", Args: cobra.ExactArgs(2),
+		Use: "release TARGET VERSION", Short: "Announce that a version went live", Args: arguments(2, 2),
 		Example: "  ripcord release fraud-scorer v42 --previous v41 --commit $(git rev-parse HEAD)",
 		RunE: func(c *cobra.Command, args []string) error {
 			r.Version = args[1]
@@ -108,7 +118,7 @@ func (e *env) release() *cobra.Command {
 func (e *env) rollback() *cobra.Command {
 	var body client.Rollback
 	c := &cobra.Command{
-		Use: "rollback TARGET", Short: "Take the live version back now", Args: cobra.ExactArgs(1),
+		Use: "rollback TARGET", Short: "Take the live version back now", Args: arguments(1, 1),
 		Long: "Rollback takes the live version of a target back to the last one that is known to be good,\n" +
 			"or to the one that --to names. It is planned, recorded and verified like any other.",
 		Example: "  ripcord rollback fraud-scorer --reason 'customers can not pay'",
@@ -135,7 +145,7 @@ func (e *env) rollback() *cobra.Command {
 func (e *env) freeze() *cobra.Command {
 	var reason, length string
 	c := &cobra.Command{
-		Use: "freeze [TARGET]", Short: "Hold rollbacks back: of one target, or of all", Args: cobra.MaximumNArgs(1),
+		Use: "freeze [TARGET]", Short: "Hold rollbacks back: of one target, or of all", Args: arguments(0, 1),
 		Example: "  ripcord freeze --for 1h --reason 'database migration'\n  ripcord freeze fraud-scorer --reason 'looking into it'",
 		RunE: func(c *cobra.Command, args []string) error {
 			if reason == "" {
@@ -153,7 +163,10 @@ func (e *env) freeze() *cobra.Command {
 			if err := e.client().Freeze(c.Context(), target, hold); err != nil {
 				return e.reached(err)
 			}
-			fmt.Fprintf(e.err, "frozen: %s, until %s\n", orDefault(safe(target), "the whole fleet"), orDefault(length, "somebody unfreezes"))
+			if e.output != "table" {
+				return e.json(map[string]any{"frozen": true, "target": target, "reason": reason, "for": length})
+			}
+			fmt.Fprintf(e.out, "frozen: %s, %s\n", orDefault(safe(target), "the whole fleet"), lasting(length))
 			return nil
 		},
 	}
@@ -162,16 +175,27 @@ func (e *env) freeze() *cobra.Command {
 	return c
 }
 
+func lasting(length string) string {
+	if length == "" {
+		return "until somebody unfreezes"
+	}
+	return "for " + length
+}
+
 func (e *env) unfreeze() *cobra.Command {
 	var reason string
 	c := &cobra.Command{
-		Use: "unfreeze [TARGET]", Short: "Let rollbacks go on", Args: cobra.MaximumNArgs(1),
+		Use: "unfreeze [TARGET]", Short: "Let rollbacks go on", Args: arguments(0, 1),
+		Example: "  ripcord unfreeze\n  ripcord unfreeze fraud-scorer --reason 'migration is over'",
 		RunE: func(c *cobra.Command, args []string) error {
 			target := strings.Join(args, "")
 			if err := e.client().Unfreeze(c.Context(), target, orDefault(reason, "no reason given")); err != nil {
 				return e.reached(err)
 			}
-			fmt.Fprintf(e.err, "unfrozen: %s\n", orDefault(safe(target), "the whole fleet"))
+			if e.output != "table" {
+				return e.json(map[string]any{"frozen": false, "target": target})
+			}
+			fmt.Fprintf(e.out, "unfrozen: %s\n", orDefault(safe(target), "the whole fleet"))
 			return nil
 		},
 	}

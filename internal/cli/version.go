@@ -9,7 +9,8 @@ import (
 
 func (e *env) version() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Use: "version", Short: "Print the version", Args: arguments(0, 0),
+		Example: "  ripcord version -o json",
 		RunE: func(*cobra.Command, []string) error {
 			if e.output != "table" {
 				return e.json(map[string]string{

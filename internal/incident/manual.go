@@ -22,7 +22,7 @@ func (m *move) rollback(in Rollback) error {
 		return err
 	}
 	if why := m.frozen(in.World); why != "" {
-		return refuse(Conflict, "%s: unfreeze it first, or break the glass with ripcord rollback %s --direct", why, m.p.Target)
+		return refuse(Conflict, "%s: unfreeze it first, with ripcord unfreeze", why)
 	}
 	if inc := m.open(); inc != nil {
 		return m.commanded(inc, to, in)
