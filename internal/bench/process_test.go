@@ -56,7 +56,7 @@ func usage(t testing.TB, pid int) (rss float64, cpu time.Duration) {
 func TestAtRest(t *testing.T) {
 	const settle, watch = 30 * time.Second, 30 * time.Second
 	dir := t.TempDir()
-	daemon := exec.Command(binary(t), "run", "--config", writeConfig(t, dir, "127.0.0.1:0", "http://127.0.0.1:9", 10))
+	daemon := exec.Command(binary(t), "run", "--config", writeConfig(t, dir, "127.0.0.1:0", "http://127.0.0.1:9", 10, 6))
 	self, err := os.Executable()
 	check(t, err)
 	alone := exec.Command(self)

@@ -80,7 +80,7 @@ func (e *env) report(c *cobra.Command, err error) int {
 	case errors.As(err, &problems):
 		fmt.Fprint(e.err, safeLines(problems.Render()))
 		return exitFailed
-	case errors.As(err, &wrong):
+	case errors.As(err, &wrong) || strings.HasPrefix(err.Error(), "unknown command"): // the latter: cobra's own commands
 		e.complain(err.Error(), orDefault(hintOf(err), c.CommandPath()+" --help explains it"))
 		return exitMisuse
 	}
@@ -176,10 +176,11 @@ func (e *env) root() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	group("daemon", e.run(), e.demo(), e.journal(), e.deadletter())
+	group("daemon", e.run(), e.demo(), e.journal(), e.deadletter(), e.version())
 	group("rules", e.check(), e.backtest(), e.send())
+	root.SetCompletionCommandGroupID("daemon")
+	root.SetHelpCommandGroupID("daemon")
 	group("people", e.targets(), e.release(), e.incidents(), e.show(), e.approve(), e.deny(), e.rollback(), e.freeze(), e.unfreeze())
-	root.AddCommand(e.version())
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if e.output != "table" && e.output != "json" && e.output != "jsonl" {
 			return misused("-o %s: want table, json or jsonl", e.output)
