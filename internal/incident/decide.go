@@ -98,7 +98,7 @@ func (m *move) begin(t trial) {
 		return
 	}
 	if known.Assumed {
-		m.lower("%s is only assumed to have been good: it was found by looking", known.Version)
+		m.lower("%s is only assumed to have been good: %s", known.Version, orText(why, "it was found by looking"))
 	}
 	inc.To = known.Version
 	m.plan()

@@ -31,10 +31,13 @@ func (s Target) Current() *Release {
 
 // KnownGood is the newest release before the given version that may be gone back
 // to: healthy for long enough without firing, seen well enough, and not in
-// quarantine. An assumed one is taken on trust, so that people must be asked.
+// quarantine. An assumed one is taken on trust, so that people must be asked; so
+// is, when there is no better one, a release that the rules could seldom judge,
+// which comes back as assumed and with the reason.
 // When there is none, reason says why for each that was looked at.
 func (s Target) KnownGood(before string, p Policy, now time.Time) (good Release, reason string, ok bool) {
 	var reasons []string
+	var unwatched *Release
 	passed := map[string]bool{before: true}
 	for i := s.newest(before) - 1; i >= 0; i-- {
 		r := s.Ledger[i]
@@ -45,8 +48,15 @@ func (s Target) KnownGood(before string, p Policy, now time.Time) (good Release,
 		if why == "" {
 			return r, "", true
 		}
+		if why == unwatchedWhy(r) && unwatched == nil {
+			unwatched = &r
+		}
 		reasons = append(reasons, why)
 		passed[r.Version] = final
+	}
+	if unwatched != nil {
+		unwatched.Assumed = true // nothing spoke against it, and nobody looked well
+		return *unwatched, strings.Join(reasons[:1], ""), true
 	}
 	const enough = 3
 	if len(reasons) == 0 {
@@ -91,9 +101,14 @@ func (s Target) unhealthy(r Release, p Policy, now time.Time) (why string, final
 		return fmt.Sprintf("%s was healthy for %s of %s", r.Version, span(healthy), span(need)), false
 	}
 	if r.Known >= 0 && r.Known < enoughKnown {
-		return fmt.Sprintf("only %.0f %% of the evaluations of %s were not UNKNOWN", 100*r.Known, r.Version), false
+		return unwatchedWhy(r), false
 	}
 	return "", false
+}
+
+// unwatchedWhy is the sentence about a release that was too seldom judged.
+func unwatchedWhy(r Release) string {
+	return fmt.Sprintf("only %.0f %% of the evaluations of %s were not UNKNOWN", 100*r.Known, r.Version)
 }
 
 // quarantined is why a version is in quarantine, or empty.
