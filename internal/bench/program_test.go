@@ -211,12 +211,18 @@ func TestIntake(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	var batches, plainBatches, ones, plainOnes, r1, r2 []float64
+	empty := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusAccepted)
+	}))
+	t.Cleanup(empty.Close)
+	var batches, plainBatches, ones, plainOnes, bareOnes, r1, r2 []float64
 	for range rounds {
 		plainBatches = append(plainBatches, 100*each(800, 8, func() { publish(batch()) }))
 		batches = append(batches, 100*each(800, 8, func() { post(t, url, "application/x-ndjson", batch()) }))
 		plainOnes = append(plainOnes, each(4000, 64, func() { publish(event(id.Add(1))) }))
 		ones = append(ones, each(8000, 64, func() { post(t, url, "application/cloudevents+json", event(id.Add(1))) }))
+		bareOnes = append(bareOnes, each(8000, 64, func() { post(t, empty.URL, "application/cloudevents+json", event(id.Add(1))) }))
 		last := len(batches) - 1
 		r1, r2 = append(r1, batches[last]/plainBatches[last]), append(r2, ones[last]/plainOnes[last])
 	}
@@ -225,7 +231,7 @@ func TestIntake(t *testing.T) {
 		thousands(median(batches)) + " events/s", spread("%.2f", r1), "≥ 0.8 ×", median(r1) >= .8,
 	})
 	add(row{
-		"intake over HTTP, 1 event a request, 64 clients", "one by one " + thousands(median(plainOnes)) + "/s",
+		"intake over HTTP, 1 event a request, 64 clients", "one by one " + thousands(median(plainOnes)) + "/s; a handler that does nothing " + thousands(median(bareOnes)) + "/s",
 		thousands(median(ones)) + " events/s", spread("%.2f", r2), "≥ 5 ×", median(r2) >= 5,
 	})
 }

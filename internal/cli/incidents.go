@@ -63,7 +63,11 @@ func (e *env) show() *cobra.Command {
 }
 
 func (e *env) printIncident(i client.Incident, now time.Time) {
-	fmt.Fprintf(e.out, "%s  [%s] %s %s → %s\n", safe(i.ID), strings.ToUpper(safe(i.Severity)), safe(i.Target), safe(i.Version), dash(i.To))
+	severity := ""
+	if i.Severity != "" { // a person who asks for a rollback names none
+		severity = "[" + strings.ToUpper(safe(i.Severity)) + "] "
+	}
+	fmt.Fprintf(e.out, "%s  %s%s %s → %s\n", safe(i.ID), severity, safe(i.Target), safe(i.Version), dash(i.To))
 	e.field("state", string(i.State))
 	if i.Verdict != "" {
 		e.field("verdict", i.Verdict)
