@@ -1,6 +1,7 @@
 package ruletest
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/ripcord-dev/ripcord/actions"
@@ -60,6 +61,10 @@ func (d *desk) decide(dec rules.Decision) Decision {
 		Kind: "decision", ID: dec.ID, At: dec.At, Rule: dec.Rule, Target: dec.Target, Version: dec.Version,
 		Reason: dec.Evidence.Reason, Values: dec.Evidence.Values, Episode: dec.Episode,
 	}
+	if dec.Version == "" {
+		line.Guard = "no release of " + dec.Target + " is known: there is nothing to go back from"
+		return line
+	}
 	before := d.state.Incident
 	d.step(dec.At, incident.Decide{Decision: dec, World: incident.World{Granted: true}})
 	for _, answered := range d.state.Decided {
@@ -73,8 +78,12 @@ func (d *desk) decide(dec rules.Decision) Decision {
 	}
 	line.To = inc.To
 	line.WouldAct = !inc.Approved.IsZero() && (before == nil || before.ID != inc.ID || before.Approved.IsZero())
-	if !line.WouldAct {
-		line.Guard = orText(inc.Ceiling, orText(inc.Verdict, "it joined "+inc.ID))
+	switch {
+	case line.WouldAct:
+	case before != nil && before.ID == inc.ID:
+		line.Guard = orText(inc.Ceiling, "it joined "+inc.ID)
+	default:
+		line.Guard = orText(inc.Ceiling, orText(inc.Verdict, fmt.Sprintf("it asks: its mode is %s", inc.Mode)))
 	}
 	return line
 }
