@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -55,4 +56,25 @@ func built(t *testing.T, module string) string {
 	}
 	t.Logf("built %s in %s", module, time.Since(began).Round(time.Second))
 	return path
+}
+
+// process starts a server in a process group of its own and ends it with the test.
+func process(t *testing.T, dir, binary string, args ...string) *exec.Cmd {
+	t.Helper()
+	log, err := os.OpenFile(filepath.Join(dir, filepath.Base(binary)+".log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(binary, args...)
+	c.Dir, c.Stdout, c.Stderr = dir, log, log
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := c.Start(); err != nil {
+		t.Fatalf("start %s: %v", binary, err)
+	}
+	t.Cleanup(func() {
+		_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
+		_ = c.Wait()
+		_ = log.Close()
+	})
+	return c
 }

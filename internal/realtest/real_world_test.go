@@ -1,4 +1,4 @@
-//go:build real
+//go:build !crashpoint
 
 package realtest
 
@@ -7,14 +7,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -23,6 +22,7 @@ import (
 
 	"github.com/ripcord-dev/ripcord/actions"
 	"github.com/ripcord-dev/ripcord/actions/remote"
+	"github.com/ripcord-dev/ripcord/examples"
 	"github.com/ripcord-dev/ripcord/internal/app"
 	"github.com/ripcord-dev/ripcord/internal/config"
 	"github.com/ripcord-dev/ripcord/internal/httpapi/client"
@@ -225,27 +225,6 @@ func served(t *testing.T, p *place) string {
 	return s.URL
 }
 
-// process starts a server in a process group of its own and ends it with the test.
-func process(t *testing.T, dir, binary string, args ...string) *exec.Cmd {
-	t.Helper()
-	log, err := os.OpenFile(filepath.Join(dir, filepath.Base(binary)+".log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := exec.Command(binary, args...)
-	c.Dir, c.Stdout, c.Stderr = dir, log, log
-	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := c.Start(); err != nil {
-		t.Fatalf("start %s: %v", binary, err)
-	}
-	t.Cleanup(func() {
-		_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
-		_ = c.Wait()
-		_ = log.Close()
-	})
-	return c
-}
-
 func write(t *testing.T, path string, data []byte) {
 	t.Helper()
 	if err := os.WriteFile(path, data, 0o600); err != nil {
@@ -265,4 +244,56 @@ func postJSON(t *testing.T, url string, body any) int {
 	}
 	defer resp.Body.Close()
 	return resp.StatusCode
+}
+
+func example(t *testing.T, name string) []byte {
+	t.Helper()
+	data, err := examples.Files.ReadFile("alertmanager/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// replaced replaces each old text, which must be there.
+func replaced(t *testing.T, text string, pairs ...string) string {
+	t.Helper()
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(text, pairs[i]) {
+			t.Fatalf("the example has no %q any more", pairs[i])
+		}
+		text = strings.ReplaceAll(text, pairs[i], pairs[i+1])
+	}
+	return text
+}
+
+// startExample runs examples/alertmanager as it stands but for its addresses and
+// for how long it waits.
+func startExample(t *testing.T, dir, web string, p *place) *daemon {
+	t.Helper()
+	return startDaemon(t, dir, replaced(t, string(example(t, "ripcord.yml")),
+		"127.0.0.1:9413", web, "http://127.0.0.1:9500/checkout", served(t, p),
+		"known_good_after: 1h", "known_good_after: 1s", "stable: 10s", "stable: 1s"),
+		map[string][]byte{"checkout.rules.yml": example(t, "checkout.rules.yml")})
+}
+
+// takenBack waits for the example's incident to be recovered, by one move.
+func (d *daemon) takenBack(p *place) {
+	d.t.Helper()
+	inc := d.incident("checkout", incident.Recovered)
+	if live, moves := p.seen(); live != "v41" || moves != 1 {
+		d.t.Errorf("%s: the place is at %s after %d moves, want v41 after 1", inc.ID, live, moves)
+	}
+	d.verified()
+	d.t.Log(inc.ID, inc.State, inc.Verdict)
 }
