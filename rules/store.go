@@ -71,9 +71,9 @@ func (s *store) read(slot *slot, end int64) (value, n float64) {
 func tallied(s *slot, t window.Tally) float64 {
 	switch s.fn {
 	case fnCount:
-		return t.N
+		return t.Bad
 	case fnRate:
-		return t.N / s.window.Seconds()
+		return t.Bad / s.window.Seconds()
 	case fnSum:
 		return t.Sum
 	case fnAvg:
@@ -132,12 +132,8 @@ func (s *slot) measure(r *row) (m measure, what measured) {
 			return m, passes
 		}
 		m.bad = r.columns[s.bad].Num
-	case s.fn == fnShare || s.fn == fnSeqShare:
-		if hit {
-			m.bad = m.weight
-		}
-	case !hit:
-		return m, passes
+	case hit:
+		m.bad = m.weight
 	}
 	if !sound(m) {
 		return m, garbled
