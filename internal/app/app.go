@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -72,6 +73,11 @@ func Run(ctx context.Context, opts Options) error {
 	if err != nil {
 		return fmt.Errorf("listen for the API: %w", err)
 	}
+	for _, secret := range d.cfg.Secrets() {
+		if why := secret.Exposed(); why != "" {
+			d.log.Warn().Msg(why)
+		}
+	}
 	d.log.Info().Str("version", version.Info()).Str("url", "http://"+listener.Addr().String()).
 		Int("targets", len(d.cfg.Targets)).Int("rules", d.rules.set().Count()).Msg("ripcord is running")
 	if opts.Listening != nil {
@@ -133,6 +139,13 @@ func (d *daemon) openStore(ctx context.Context) error {
 	})
 	if err != nil {
 		return fmt.Errorf("open the store: %w", err)
+	}
+	if damaged := lost(d.cluster.Quarantined()); len(damaged) > 0 {
+		reason := fmt.Sprintf("the store was damaged and begins anew without %s: look, then remove this file", strings.Join(damaged, ", "))
+		if err := engage(d.cfg.SwitchFile, reason); err != nil {
+			d.cluster.Close()
+			return err
+		}
 	}
 	d.journal, err = natsjournal.Open(ctx, d.cluster.JetStream(), natsjournal.Config{
 		Replicas: d.cfg.NATS.Replicas, Writer: writer(), MaxBytes: d.cfg.Data.MaxBytes / 4, Logger: d.log,

@@ -44,7 +44,6 @@ type stage struct {
 type moment struct {
 	mu sync.Mutex
 	at time.Time
-	ok chan struct{}
 }
 
 func (m *moment) set(at time.Time) {
@@ -313,14 +312,6 @@ func (s *stage) follow(ctx context.Context, changes chan<- client.Change) {
 	if ctx.Err() == nil {
 		s.fail(fmt.Errorf("follow the incident: %w", err))
 	}
-}
-
-// asked is when the message with its button was in the channel.
-func (s *stage) asked(context.Context) (time.Time, error) {
-	if at := s.askedAt.get(); !at.IsZero() {
-		return at, nil
-	}
-	return time.Time{}, errors.New("nobody was asked")
 }
 
 func (s *stage) fail(err error) {

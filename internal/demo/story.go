@@ -126,7 +126,7 @@ func (s *stage) watch(ctx context.Context, live time.Time, changes <-chan client
 			}
 			r.Incident, r.State = c.Incident.ID, string(c.Incident.State)
 			r.Recovered = c.Incident.State == incident.Recovered
-			s.measure(ctx, &r, live)
+			s.measure(&r, live)
 			return r, nil
 		}
 	}
@@ -163,18 +163,14 @@ func (s *stage) note(r *Report, live time.Time, e incident.Entry) {
 
 // measure takes from the front what the customers saw: the first answer of the old
 // release to a payment that v42 had taken, and how many legitimate payments it blocked.
-func (s *stage) measure(ctx context.Context, r *Report, live time.Time) {
+func (s *stage) measure(r *Report, live time.Time) {
 	tally := s.front.Tally()
 	r.Blocked = tally.Blocked[modelV42.Version]
 	if !tally.Healthy.IsZero() {
 		r.HealthyMS = tally.Healthy.Sub(live).Milliseconds()
 	}
-	if s.stub != nil {
-		asked, cancel := context.WithTimeout(ctx, time.Second)
-		defer cancel()
-		if at, err := s.asked(asked); err == nil {
-			r.AskedMS = at.Sub(live).Milliseconds()
-		}
+	if at := s.askedAt.get(); !at.IsZero() {
+		r.AskedMS = at.Sub(live).Milliseconds()
 	}
 }
 

@@ -102,12 +102,11 @@ func Render(u Update, link func(incidentID string) string) Message {
 	return m
 }
 
-// Quiet tells the entries that are not told: they record what Ripcord did for
-// itself.
-func Quiet(e incident.Entry) bool { return e.Kind == "posted" }
-
 // spoken are the entries without an incident that people want to hear of.
-var spoken = map[string]bool{"held": true, "frozen": true, "unfrozen": true, "quarantined": true, "lifted": true}
+var spoken = map[string]bool{
+	incident.KindHeld: true, incident.KindFrozen: true, incident.KindUnfrozen: true,
+	incident.KindQuarantined: true, incident.KindLifted: true,
+}
 
 // note is the one-line message of entries that belong to no incident.
 func note(u Update) Message {
@@ -254,7 +253,7 @@ func contextLines(inc *incident.Incident, now time.Time) []string {
 func thread(entries []incident.Entry) []string {
 	var lines []string
 	for _, e := range entries {
-		if !Quiet(e) {
+		if !e.Quiet() {
 			lines = append(lines, fmt.Sprintf("%s %s%s", clock(e.At), told(e), by(e.By)))
 		}
 	}

@@ -21,7 +21,7 @@ import (
 // restarts of the server and the deletion of its consumer, which it makes anew
 // after the last record read. A record comes twice only when the process or the
 // server dies between fn and the acknowledgement; one that was on its way to a
-// reader that died comes again after ten seconds. A record that cannot be
+// reader that died comes again after three seconds. A record that cannot be
 // decoded is logged and passed over, so that it cannot silence the outbox.
 func (j *Journal) Follow(ctx context.Context, name string, fn func(context.Context, journal.Stored) error) error {
 	f := &follower{journal: j, durable: streams.Token(name), fn: fn}

@@ -76,7 +76,7 @@ func Open(ctx context.Context, js jetstream.JetStream, cfg Config) (*Journal, er
 	return &Journal{
 		js: js, stream: stream, incarnation: stream.CachedInfo().Config.Metadata[streams.Incarnation],
 		writer: cfg.Writer, maxBytes: cfg.MaxBytes, log: cfg.Logger,
-		patience: 5 * time.Second, ackWait: 10 * time.Second, pull: 10 * time.Second,
+		patience: 5 * time.Second, ackWait: 3 * time.Second, pull: 10 * time.Second,
 	}, nil
 }
 
