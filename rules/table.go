@@ -10,8 +10,9 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
-	"github.com/ripcord-dev/ripcord/internal/diag"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/ripcord-dev/ripcord/internal/diag"
 )
 
 // table is a YAML mapping whose keys are known ones, each at most once. Its

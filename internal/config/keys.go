@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ripcord-dev/ripcord/internal/diag"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/ripcord-dev/ripcord/internal/diag"
 )
 
 const (
